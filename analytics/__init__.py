@@ -1,0 +1,1 @@
+"""Arithmetic of the book: exposures, performance and execution cost."""

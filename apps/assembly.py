@@ -1,0 +1,127 @@
+"""Puts a desk together: settings, sources and universe to the stages that the flows hang."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from config.settings import Settings, compliance_params, universe_of
+from connectors.source import TickSource
+from domain.instruments import Universe
+from domain.sessions import SessionTable, session_table
+from features.catalogue import columns, default_families
+from flows.stages import Stages
+from operators.bars import BarParams, Bars
+from operators.best_quotes import BestQuotes, BestQuotesParams
+from operators.decisions import Decisions
+from operators.desk_state import DeskParams
+from operators.feature_rows import FeatureParams, FeatureStage
+from operators.normalise import Normalise, NormaliseParams
+from operators.quote_bars import QuoteBarParams, QuoteBars
+from operators.sequence import Sequence
+from operators.signals import SignalParams, Signals
+from operators.sizing import SizingParams
+from operators.stage import UNOBSERVED, Observer
+from operators.venue import VenueParams
+
+
+class Assembly(NamedTuple):
+    """A desk that is ready to run: its universe, sessions, feature names, and stages."""
+
+    universe: Universe
+    sessions: SessionTable
+    features: tuple[str, ...]
+    stages: Stages
+
+
+def assemble(
+    settings: Settings, source: TickSource, shards: tuple[str, ...], observer: Observer = UNOBSERVED
+) -> Assembly:
+    """Put the desk together for a source; raises SettingsError where what it holds may not be traded."""
+    universe = universe_of(settings, source.instruments(), source.reference())
+    segments = source.segments()
+    sessions = session_table(settings.listing.calendar, segments[0], segments[-1])
+    families = default_families()
+    base, names = settings.base, columns(families)
+    lateness = base.bars.lateness_milliseconds * 1_000_000
+    count, splits = len(universe), tuple(split for split in source.splits() if split.instrument in universe)
+    splits = tuple(sorted(splits, key=lambda split: (split.effective_at, split.instrument)))
+    stages = Stages(
+        Normalise(
+            NormaliseParams(
+                universe.names,
+                source.name,
+                np.array(universe.tick_sizes()),
+                sessions,
+                splits,
+                base.quality.jump_max,
+                base.quality.jump_confirmations,
+            )
+        ),
+        BestQuotes(BestQuotesParams(count, sessions)),
+        Bars(
+            BarParams(
+                count,
+                sessions,
+                universe.names,
+                source.name,
+                base.bars.intervals_seconds,
+                lateness,
+                base.bars.revision_horizon_seconds,
+            )
+        ),
+        QuoteBars(QuoteBarParams(count, base.features.interval_seconds, lateness)),
+        FeatureStage(
+            FeatureParams(
+                count,
+                universe.names,
+                families,
+                sessions,
+                splits,
+                base.features.interval_seconds,
+                base.features.revisable_seconds,
+            )
+        ),
+        Signals(SignalParams(count, names, settings.strategies, sessions)),
+        Sequence(shards),
+        Decisions(_desk_params(settings, universe, sessions, source)),
+        observer,
+    )
+    return Assembly(universe, sessions, names, stages)
+
+
+def _desk_params(
+    settings: Settings, universe: Universe, sessions: SessionTable, source: TickSource
+) -> DeskParams:
+    base = settings.base
+    splits = sorted(
+        (split for split in source.splits() if split.instrument in universe),
+        key=lambda split: (split.effective_at, split.instrument),
+    )
+    sizing = base.sizing
+    return DeskParams(
+        universe=universe,
+        strategies=settings.strategies,
+        compliance=compliance_params(settings, universe),
+        sizing=SizingParams(
+            sizing.volatility_target,
+            sizing.volatility_floor,
+            sizing.capital_fraction,
+            sizing.notional_max,
+            sizing.no_trade_band,
+        ),
+        venue=VenueParams(
+            base.venue.name,
+            base.venue.latency_microseconds * 1000,
+            base.venue.fee_per_unit,
+            base.venue.participation_max,
+        ),
+        sessions=sessions,
+        splits=tuple(splits),
+        account=base.desk.account,
+        desk=base.desk.desk,
+        trader=base.desk.trader,
+        base_currency=base.desk.base_currency,
+        starting_cash=base.desk.starting_cash,
+        order_ttl_nanoseconds=base.venue.order_ttl_seconds * 1_000_000_000,
+        limit_through_ticks=base.venue.limit_through_ticks,
+    )

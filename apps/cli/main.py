@@ -1,0 +1,67 @@
+"""The command line: one door, one command for each thing that a person wants of the desk."""
+
+import os
+import sys
+from typing import Any
+
+import typer
+
+app = typer.Typer(
+    name="ita",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Institutional Trading Assistant: market data in; decided orders, positions and proofs out.",
+)
+WORK_FAILED = 1
+WRONG_USE = 2
+
+
+class WrongUse(Exception):
+    """The command was called with something that it cannot work with."""
+
+
+def main() -> None:
+    """Run the command line; exit code 0 done, 1 the work failed, 2 wrong use."""
+    os.environ.setdefault("RUST_BACKTRACE", "0")
+    _register()
+    try:
+        app(standalone_mode=False)
+    except (typer.Exit, SystemExit) as left:
+        sys.exit(getattr(left, "exit_code", getattr(left, "code", 0)))
+    except Exception as failure:  # noqa: BLE001  the last door: everything becomes a message and a code
+        sys.exit(_explain(failure))
+
+
+def _explain(failure: Exception) -> int:
+    """Say what went wrong in a line; return the exit code."""
+    import click
+
+    from apps.run_folder import RunFolderError
+    from config.settings import SettingsError
+    from connectors.source import SourceError
+
+    if isinstance(failure, click.ClickException):
+        failure.show()
+        return WRONG_USE
+    if isinstance(failure, click.exceptions.Abort):
+        return WORK_FAILED
+    wrong_use: tuple[type[Any], ...] = (WrongUse, RunFolderError, SettingsError, SourceError)
+    print(
+        f"ita: {failure}" if isinstance(failure, wrong_use) else f"ita: {type(failure).__name__}: {failure}",
+        file=sys.stderr,
+    )
+    return WRONG_USE if isinstance(failure, wrong_use) else WORK_FAILED
+
+
+def _register() -> None:
+    """Hang the commands; each imports what it needs when it is called."""
+    from apps.cli import demo, replay, run
+
+    app.command("demo")(demo.demo)
+    app.command("replay")(replay.replay)
+    app.command("run")(run.run)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,48 @@
+"""`ita replay`: run historical ticks through the whole desk."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Sources = Annotated[
+    list[str],
+    typer.Argument(help="lean:DIR, parquet:PATH, csv:PATH, lake:DIR or simulator: (several are merged)"),
+]
+Instruments = Annotated[str | None, typer.Option(help="only these, comma separated: AIG,BAC")]
+From = Annotated[str | None, typer.Option("--from", help="first day, 2013-10-07")]
+To = Annotated[str | None, typer.Option("--to", help="last day, 2013-10-08")]
+Workers = Annotated[int, typer.Option(min=1, max=64, help="processes that read market data")]
+BatchRows = Annotated[int, typer.Option(min=1, max=4_194_304, help="rows a batch")]
+Config = Annotated[Path | None, typer.Option(help="folder with YAML files that replace the project's own")]
+Out = Annotated[
+    Path | None, typer.Option(help="folder that keeps everything; without it only the summary is left")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="print one JSON object")]
+
+
+def replay(  # noqa: PLR0913, PLR0917  the options of the command
+    sources: Sources,
+    instruments: Instruments = None,
+    first: From = None,
+    last: To = None,
+    workers: Workers = 1,
+    batch_rows: BatchRows = 16_384,
+    config: Config = None,
+    out: Out = None,
+    json: AsJson = False,
+) -> None:
+    """Run historical ticks through the whole desk and sum it up.
+
+    Example: ita replay lean:data/equity/usa --instruments AIG,IBM --out out/october
+    """
+    from apps.replaying import Request, replayed
+    from apps.summary import as_json
+    from apps.tables import print_summary
+
+    names = tuple(name.strip().upper() for name in instruments.split(",")) if instruments else None
+    summary = replayed(Request(tuple(sources), names, first, last, workers, batch_rows, config), out)
+    if json:
+        print(as_json(summary))
+    else:
+        print_summary(summary, out)

@@ -1,0 +1,175 @@
+"""An explanation as a person reads it: the stages in the order of the business, the answer first."""
+
+from collections.abc import Iterator
+
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from apps.explanation import BarSeen, Explanation, Measured, Reasoning
+from apps.local_time import stamp
+from domain.decisions import Outcome, Verdict, VerdictKind
+from domain.orders import ExecType, Execution, OrdStatus, Side
+
+COLOURS = {Outcome.PASS: "green", Outcome.WARN: "yellow", Outcome.CLIP: "yellow", Outcome.HOLD: "yellow"}
+SIDES = {Side.BUY: "buy", Side.SELL: "sell", Side.SELL_SHORT: "sell short"}
+STANDS = {1: "long", 0: "flat", -1: "short"}
+
+
+def rendered(explanation: Explanation) -> RenderableType:
+    """Return an explanation for the terminal; times are New York."""
+    what = (
+        f"order {explanation.order}, {explanation.instrument}"
+        if explanation.order
+        else explanation.instrument
+    )
+    parts: list[RenderableType] = [
+        Text(f"{what} at {stamp(explanation.at)} New York", style="bold"),
+        Text(explanation.words),
+    ]
+    if not explanation.finished:
+        parts.append(
+            Text("the run is not finished: what is still being gathered is missing here", style="yellow")
+        )
+    if explanation.bar is not None:
+        parts += [_heading("bar"), Padding(_bar(explanation.bar), (0, 2))]
+    if explanation.features:
+        parts += [_heading("features at its close"), Padding(_features(explanation.features), (0, 2))]
+    for reasoning in explanation.strategies:
+        parts += [_heading(f"strategy {reasoning.strategy}"), *_reasoning(reasoning, audit=explanation.audit)]
+    return Group(*parts)
+
+
+def _heading(words: str) -> Text:
+    return Text(f"\n{words}", style="bold cyan")
+
+
+def _bar(bar: BarSeen) -> Text:
+    revision = f", revision {bar.version}" if bar.version else ""
+    ended = ", closed by the end of the input" if bar.ended else ""
+    return Text(
+        f"{bar.interval} s, {stamp(bar.open_at)} to {stamp(bar.close_at)}, {bar.session}{revision}{ended}\n"
+        f"open {bar.open:g}  high {bar.high:g}  low {bar.low:g}  close {bar.close:g}  "
+        f"volume {bar.volume:,.0f}  vwap {bar.vwap:.4f}  trades {bar.trade_count:,}"
+    )
+
+
+def _features(features: tuple[Measured, ...]) -> Table:
+    table = Table(box=None, pad_edge=False)
+    table.add_column("feature")
+    table.add_column("value", justify="right")
+    table.add_column("unit")
+    table.add_column("meaning", overflow="fold")
+    for feature in features:
+        value = "not yet" if feature.value != feature.value else f"{feature.value:.6g}"
+        table.add_row(feature.name, value, feature.unit, feature.meaning)
+    return table
+
+
+def _reasoning(reasoning: Reasoning, *, audit: bool) -> Iterator[RenderableType]:
+    """Yield a strategy's stages as far as they were asked."""
+    answer = reasoning.answer
+    style = "bold green" if answer.traded else "bold yellow"
+    yield Padding(Text(f"{answer.stage} spoke last: {answer.said}. {answer.words}", style=style), (0, 2))
+    for stage, words in _stages(reasoning):
+        yield Padding(Text.assemble((f"{stage:<10}", "dim"), words), (0, 2))
+    if reasoning.verdict is not None:
+        yield Padding(_checks(reasoning.verdict, audit=audit), (0, 2))
+    if reasoning.executions:
+        yield Padding(_executions(reasoning.executions), (0, 2))
+    if reasoning.position is not None:
+        held = reasoning.position
+        yield Padding(
+            Text.assemble(
+                (f"{'position':<10}", "dim"),
+                f"{held.quantity:,} at {held.average_cost:.4f}, marked {held.mark:f}; realised {held.realised:,.2f}, "
+                f"unrealised {held.unrealised:,.2f}, fees {held.fees:,.2f} ({held.cause})",
+            ),
+            (0, 2),
+        )
+
+
+def _stages(reasoning: Reasoning) -> Iterator[tuple[str, str]]:
+    """Yield (stage, what it said) up to the verdict."""
+    score, signal, point, intent = (
+        reasoning.score,
+        reasoning.signal,
+        reasoning.decision_point,
+        reasoning.intent,
+    )
+    if score is not None:
+        value = "none yet" if score.score != score.score else f"{score.score:+.3f}"
+        moved = (
+            f"{STANDS[score.previous]} to {STANDS[score.direction]}"
+            if score.changed
+            else STANDS[score.direction]
+        )
+        yield "score", f"{value}, {moved}: {score.reason.replace('_', ' ')}"
+    if signal is not None:
+        yield (
+            "signal",
+            f"{signal.direction.value} since {stamp(signal.known_at)}, {signal.reason} ({signal.signal_id})",
+        )
+    if point is not None:
+        when = "" if reasoning.asked_now else f" (at {stamp(point.known_at)})"
+        text = "" if point.text == reasoning.answer.words else f". {point.text}"
+        yield "decision", f"{point.stage}: {point.answer}{when}{text}"
+    if intent is not None:
+        price = "at the market" if intent.price is None else f"limit {intent.price:f} {intent.currency}"
+        what = f"{SIDES[intent.side]} {intent.order_qty:,} {intent.symbol} {price}"
+        yield (
+            "intent",
+            f"{what}, from {intent.position_before:,} to {intent.target_position:,} ({intent.cl_ord_id})",
+        )
+    if reasoning.verdict is not None:
+        verdict = reasoning.verdict
+        codes = f", {', '.join(verdict.codes)}" if verdict.codes else ""
+        yield (
+            "verdict",
+            f"{verdict.kind.value}{codes}; {len(verdict.checks)} checks, limits {verdict.limits_version}",
+        )
+    if reasoning.order is not None:
+        yield (
+            "order",
+            f"{reasoning.order.order_id}, {reasoning.order.order_qty:,} to {reasoning.order.ex_destination}",
+        )
+
+
+def _checks(verdict: Verdict, *, audit: bool) -> Table:
+    title = None if verdict.kind is VerdictKind.APPROVED else "what did not pass stands out"
+    table = Table(box=None, pad_edge=False, title=title, title_justify="left", title_style="dim")
+    for name in ("check", "outcome", "measured", "limit", "whose", "code"):
+        table.add_column(name, justify="right" if name in {"measured", "limit"} else "left")
+    for check in verdict.checks:
+        colour = COLOURS.get(check.outcome, "bold red")
+        row = (_plain(check.measured), _plain(check.limit), check.scope, f"{check.code} {check.text}".strip())
+        table.add_row(check.check, Text(check.outcome.value, style=colour), *row)
+    if audit:
+        table.caption = "every check, also those that only compliance may see"
+    return table
+
+
+def _plain(value: float | str | None) -> str:
+    if value is None:
+        return "none"
+    return value if isinstance(value, str) else f"{value:,.6g}" if abs(value) < 1 else f"{value:,.2f}"
+
+
+def _executions(executions: tuple[Execution, ...]) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for name in ("execution", "what", "units", "price", "filled", "left", "fee"):
+        table.add_column(name, justify="left" if name in {"execution", "what"} else "right")
+    for execution in executions:
+        what = ExecType(execution.exec_type).name.lower().replace("_", " ")
+        status = OrdStatus(execution.ord_status).name.lower().replace("_", " ")
+        table.add_row(
+            stamp(execution.event_at)[11:],
+            f"{what}, {status}" + (f": {execution.text}" if execution.text else ""),
+            f"{execution.last_qty:,}",
+            "" if execution.last_px is None else f"{execution.last_px:f}",
+            f"{execution.cum_qty:,}",
+            f"{execution.leaves_qty:,}",
+            f"{execution.commission:,.2f}",
+        )
+    return table

@@ -1,0 +1,90 @@
+"""What a worker tells Prometheus: rates, lags, stage latencies, batch sizes, state bytes, refused rows."""
+
+from time import perf_counter_ns, time_ns
+from typing import Any
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
+
+from domain.market import END, MarketBatch, Quality, row_count
+from operators.decision_records import Decided
+from operators.stage import Observer
+
+MICROSECONDS = (10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 50_000, 100_000, 1_000_000)
+ROWS = (1, 4, 16, 64, 256, 1_024, 4_096, 16_384, 65_536)
+
+
+class Metrics(Observer):
+    """Counts what the stages do; `speed` is how fast event time runs, for the lag (0: no lag is told)."""
+
+    def __init__(self, registry: CollectorRegistry | None = None) -> None:
+        self.registry = registry or CollectorRegistry()
+        shared: dict[str, Any] = {"registry": self.registry}
+        self._rows = Counter("ita_rows", "Rows received", **shared)
+        self._bars = Counter("ita_bars", "Bars closed or revised", ["kind"], **shared)
+        self._late = Counter("ita_late_rows", "Rows flagged as regressing", **shared)
+        self._refused = Counter("ita_quarantined_rows", "Rows refused", ["reason"], **shared)
+        self._records = Counter("ita_records", "Decision records", ["topic"], **shared)
+        self._batch = Histogram("ita_batch_rows", "Rows a batch", buckets=ROWS, **shared)
+        self._stage = Histogram(
+            "ita_stage_microseconds", "Time of a stage's activation", ["step"], buckets=MICROSECONDS, **shared
+        )
+        self._whole = Histogram(
+            "ita_arrival_to_decision_microseconds",
+            "From a batch's arrival in the source to its decisions",
+            buckets=MICROSECONDS,
+            **shared,
+        )
+        self._state = Gauge("ita_state_bytes", "Bytes of a step's stored state", ["step"], **shared)
+        self._watermark = Gauge(
+            "ita_watermark_seconds", "Event time that the step has reached", ["step"], **shared
+        )
+        self._behind = Gauge(
+            "ita_wall_lag_seconds", "Machine's clock minus event time at the decisions", **shared
+        )
+
+    def activated(self, step_name: str, nanoseconds: int, items: list[Any], answers: list[Any]) -> None:
+        """Count an activation of a step."""
+        self._stage.labels(step_name).observe(nanoseconds / 1_000)
+        if step_name == "normalise":
+            for batch in items:
+                self._received(batch)
+        elif step_name == "signals":
+            for batch in answers:
+                self._scored(batch)
+        elif step_name == "decisions":
+            for decided in answers:
+                self._decided(decided)
+
+    def stored(self, step_name: str, size: int) -> None:
+        """Note the size of a state."""
+        self._state.labels(step_name).set(size)
+
+    def _received(self, batch: MarketBatch) -> None:
+        rows = row_count(batch.ticks)
+        if rows:
+            self._rows.inc(rows)
+            self._batch.observe(rows)
+
+    def _scored(self, batch: MarketBatch) -> None:
+        for malformed in batch.malformed:
+            self._refused.labels(malformed.reason).inc()
+        if batch.ticks.flags is not None:
+            self._late.inc(int(((batch.ticks.flags & int(Quality.REGRESSING)) != 0).sum()))
+        if batch.bars is not None and len(batch.bars):
+            revised = int((batch.bars["version"] > 0).sum())
+            self._bars.labels("revised").inc(revised)
+            self._bars.labels("closed").inc(len(batch.bars) - revised)
+
+    def _decided(self, decided: Decided) -> None:
+        if decided.arrived:
+            self._whole.observe((perf_counter_ns() - decided.arrived) / 1_000)
+        if 0 <= decided.watermark < END:
+            self._watermark.labels("decisions").set(decided.watermark / 1e9)
+            self._behind.set((time_ns() - decided.watermark) / 1e9)
+        for topic in ("signals", "intents", "verdicts", "orders", "executions"):
+            self._records.labels(topic).inc(len(getattr(decided, topic)))
+
+
+def serve(metrics: Metrics, host: str, port: int) -> None:
+    """Serve the metrics over HTTP from a thread of their own; raises OSError where the port is taken."""
+    start_http_server(port, addr=host, registry=metrics.registry)

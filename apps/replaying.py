@@ -1,0 +1,84 @@
+"""Replays: sources to a finished output folder and its summary, in one process or several."""
+
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from apps.run_folder import RunFolder
+from apps.running import RunOptions, Stopwatch, peak_rss_mb, run_desk
+from apps.summary import summarise
+from apps.workers import run_workers
+from config.settings import read_settings
+from connectors.files.open_source import open_sources
+from connectors.tick_input import Stop
+
+
+class Request(NamedTuple):
+    """What is to be replayed, and how."""
+
+    sources: tuple[str, ...]
+    instruments: tuple[str, ...] | None
+    first: str | None
+    last: str | None
+    workers: int
+    batch_rows: int
+    config: Path | None
+
+    def identity(self, configuration: str) -> dict[str, Any]:
+        """Return what makes two replays the same run: what is read, by which configuration, on how many workers."""
+        return {
+            "kind": "replay",
+            "sources": list(self.sources),
+            "instruments": list(self.instruments) if self.instruments else None,
+            "from": self.first,
+            "to": self.last,
+            "workers": self.workers,
+            "configuration": configuration,
+        }
+
+    def task(self) -> dict[str, Any]:
+        """Return what a worker process needs to know."""
+        return {
+            "sources": list(self.sources),
+            "instruments": list(self.instruments) if self.instruments else None,
+            "from": self.first,
+            "to": self.last,
+            "config": str(self.config) if self.config else None,
+        }
+
+
+def replayed(request: Request, out: Path | None) -> dict[str, Any]:
+    """Replay into `out`, or into a folder that is removed afterwards; return the summary.
+
+    A folder that holds the same replay, finished, gives its summary again; an unfinished one is gone on with.
+    """
+    if out is not None:
+        return _replayed(request, out)
+    folder = Path(tempfile.mkdtemp(prefix="ita-"))
+    try:
+        return _replayed(request, folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _replayed(request: Request, out: Path) -> dict[str, Any]:
+    settings = read_settings(request.config)
+    source = open_sources(request.sources, request.instruments, request.first, request.last)
+    folder = RunFolder(out, request.identity(settings.digest))
+    try:
+        done = folder.summary()
+        if done is not None:
+            return done
+        watch = Stopwatch()
+        options = RunOptions(batch_rows=request.batch_rows)
+        if request.workers == 1:
+            run_desk(settings, folder, source, options, Stop())
+        else:
+            run_workers(request.task(), out, request.workers, options)
+        elapsed = watch.seconds()
+        summary = summarise(folder.lake, folder.journal, elapsed, peak_rss_mb())
+        folder.finish(summary)
+        return summary
+    finally:
+        folder.close()

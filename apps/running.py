@@ -1,0 +1,134 @@
+"""Runs a desk in an output folder, in one process or in several that meet over embedded topics, and sums it up."""
+
+import resource
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from types import FrameType
+
+import bytewax.testing
+from bytewax.dataflow import Dataflow
+from bytewax.recovery import RecoveryConfig
+
+from apps.assembly import Assembly, assemble
+from apps.run_folder import RunPaths
+from config.settings import Settings
+from connectors.lake.codec import MarketCodec
+from connectors.lake.sink import LakeSink
+from connectors.source import TickSource
+from connectors.sqlite.sink import JournalSink
+from connectors.tick_input import Pace, Stop, TickInput
+from flows import desk
+from flows.decisions import DecisionEdges
+from flows.market_data import MarketEdges
+from flows.stages import BOOK
+from operators.stage import UNOBSERVED, Observer
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """How a run is run: rows a batch, seconds between snapshots, pace (None: full speed), raw rows kept or not."""
+
+    batch_rows: int = 16_384
+    epoch_seconds: float = 2.0
+    pace: Pace | None = None
+    raw: bool = False
+    durable: bool = True
+
+
+def market_edges(
+    settings: Settings,
+    folder: RunPaths,
+    source: TickSource,
+    made: Assembly,
+    shards: tuple[str, ...],
+    mine: tuple[str, ...],
+    options: RunOptions,
+    stop: Stop,
+) -> MarketEdges:
+    """Return the edges of the market data of some shards."""
+    index = {name: number for number, name in enumerate(made.universe.names)}
+    return MarketEdges(
+        ticks=TickInput(source, index, shards, mine, options.batch_rows, stop, options.pace),
+        lake=LakeSink(
+            folder.lake,
+            mine,
+            market_codec(settings, source, made),
+            rows_per_file=settings.base.lake.rows_per_file,
+            durable=options.durable,
+        ),
+        raw=options.raw,
+    )
+
+
+def market_codec(settings: Settings, source: TickSource, made: Assembly) -> MarketCodec:
+    """Return what turns columns into lake rows."""
+    strategies = [strategy.name for strategy in settings.strategies]
+    return MarketCodec(made.universe, source.name, made.features, strategies)
+
+
+def decision_edges(settings: Settings, folder: RunPaths, options: RunOptions) -> DecisionEdges:
+    """Return the edges of the book."""
+    lake = LakeSink(
+        folder.lake, (BOOK,), rows_per_file=settings.base.lake.rows_per_file, durable=options.durable
+    )
+    return DecisionEdges(lake, JournalSink(folder.journal))
+
+
+def run_desk(
+    settings: Settings,
+    folder: RunPaths,
+    source: TickSource,
+    options: RunOptions,
+    stop: Stop,
+    observer: Observer = UNOBSERVED,
+) -> None:
+    """Run the whole desk in this process until its input ends or `stop` is asked."""
+    shards = ("0",)
+    made = assemble(settings, source, shards, observer)
+    flow = desk.build(
+        market_edges(settings, folder, source, made, shards, shards, options, stop),
+        decision_edges(settings, folder, options),
+        made.stages,
+    )
+    run_flow(flow, folder.recovery("desk"), options.epoch_seconds)
+
+
+def run_flow(flow: Dataflow, recovery: RecoveryConfig, epoch_seconds: float) -> None:
+    """Run a flow in this process, resuming where its recovery store stands."""
+    bytewax.testing.run_main(flow, epoch_interval=timedelta(seconds=epoch_seconds), recovery_config=recovery)
+
+
+@contextmanager
+def stop_on_signal(stop: Stop) -> Iterator[None]:
+    """Ask for a stop when SIGTERM or SIGINT comes, instead of dying."""
+
+    def asked(_number: int, _frame: FrameType | None) -> None:
+        stop.asked.set()
+
+    before = {number: signal.signal(number, asked) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def peak_rss_mb() -> float:
+    """Return the most memory that this process, or any child that has ended, has held, in MB."""
+    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return max(own, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss) / 1024
+
+
+class Stopwatch:
+    """Measures how long a run took."""
+
+    def __init__(self) -> None:
+        self._began = time.perf_counter()
+
+    def seconds(self) -> float:
+        """Return the seconds since it was made."""
+        return time.perf_counter() - self._began

@@ -1,0 +1,1 @@
+"""Values in YAML, and the one module that reads them."""

@@ -1,0 +1,1 @@
+"""Feature rows pushed to and read from Feast."""

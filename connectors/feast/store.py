@@ -1,0 +1,132 @@
+"""The embedded feature store of a run: its folder, what is declared in it, and rows pushed to and read from it.
+
+`<out>/feature_store` holds `feature_store.yaml`, Feast's registry, the online store (SQLite) and
+`declared.json`, which names what the registry declares; the offline store is the lake beside it. Importing Feast
+takes seconds, so that every function here that needs it imports it when it is called.
+"""
+
+import fcntl
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+
+from features.family import Feature
+
+VIEW = "bar_features"
+SETTINGS = "feature_store.yaml"
+DECLARED = "declared.json"
+CONFIGURATION: dict[str, Any] = {
+    "project": "desk",
+    "provider": "local",
+    "registry": {"registry_type": "file", "path": "registry.db", "cache_ttl_seconds": 0},
+    "offline_store": {"type": "dask"},
+    "online_store": {"type": "sqlite", "path": "online.db"},
+    "entity_key_serialization_version": 3,
+}
+HEADER = "# Feast, embedded: the lake beside this folder is the offline store, SQLite the online store.\n"
+
+Declare = Callable[[Sequence[Feature]], Sequence[Any]]
+"""From catalogue lines to Feast's objects: `feature_repo.declarations.declarations`."""
+
+
+class NoFeatureStore(ValueError):
+    """A folder holds no feature store; says what to do."""
+
+
+class Declared(NamedTuple):
+    """What a feature store was made for."""
+
+    instruments: tuple[str, ...]
+    features: tuple[str, ...]
+
+
+def prepare(folder: Path, instruments: Sequence[str], features: Sequence[Feature], declare: Declare) -> Path:
+    """Make the feature store of a run in `folder`, or bring it up to date; return its `feature_store.yaml`.
+
+    What is there and fits is left alone. Several processes may do this at once.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    settings, declared = folder / SETTINGS, folder / DECLARED
+    wanted = {
+        "instruments": list(instruments),
+        "features": [line.name for line in features],
+        "digest": _digest(features),
+    }
+    with _alone(folder):
+        if not settings.exists() or settings.read_text() != settings_text():
+            _write_whole(settings, settings_text())
+        if not declared.exists() or json.loads(declared.read_text()) != wanted:
+            open_store(folder).apply(list(declare(features)))
+            _write_whole(declared, json.dumps(wanted, indent=2))
+    return settings
+
+
+def settings_text() -> str:
+    """Return the content of `feature_store.yaml`; its paths are relative to the folder that it stands in."""
+    return HEADER + yaml.safe_dump(CONFIGURATION, sort_keys=False)
+
+
+def declared_in(folder: Path) -> Declared:
+    """Return what the feature store in `folder` was made for; raises NoFeatureStore."""
+    path = folder / DECLARED
+    if not path.exists():
+        raise NoFeatureStore(
+            f"{folder} holds no feature store; run the desk with one: `ita demo --out {folder.parent}` "
+            f"or `ita replay SOURCE --out {folder.parent}`"
+        )
+    held = json.loads(path.read_text())
+    return Declared(tuple(held["instruments"]), tuple(held["features"]))
+
+
+def open_store(folder: Path) -> Any:
+    """Return Feast's `FeatureStore` of a folder that has been prepared."""
+    from feast import FeatureStore  # noqa: PLC0415  takes seconds
+
+    return FeatureStore(repo_path=str(folder))
+
+
+def push(store: Any, frame: Any) -> None:
+    """Write rows of `codec.push_frame` to the online store, each in the place of its instrument's row."""
+    if len(frame):
+        store.write_to_online_store(VIEW, df=frame)
+
+
+def read_online(store: Any, instruments: Sequence[str], features: Sequence[str]) -> dict[str, list[Any]]:
+    """Return the online values of instruments, one list for `instrument` and one for each feature, in their order.
+
+    An instrument without a row, and a feature that does not speak, has None.
+    """
+    if not instruments:
+        return {"instrument": [], **{name: [] for name in features}}
+    answer: dict[str, list[Any]] = store.get_online_features(
+        features=[f"{VIEW}:{name}" for name in features],
+        entity_rows=[{"instrument": name} for name in instruments],
+    ).to_dict()
+    return answer
+
+
+def _digest(features: Sequence[Feature]) -> str:
+    return hashlib.sha256(json.dumps([list(line) for line in features]).encode()).hexdigest()[:16]
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Hold the folder's lock: one process at a time changes the registry."""
+    handle = os.open(folder / ".lock", os.O_CREAT | os.O_RDWR, 0o644)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _write_whole(path: Path, text: str) -> None:
+    making = path.with_name(f".{path.name}.{os.getpid()}")
+    making.write_text(text)
+    making.replace(path)

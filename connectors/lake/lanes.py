@@ -1,0 +1,121 @@
+"""What may be handed to the lake, and how what was held of it becomes rows of topics.
+
+A lane is a kind of item that is held together and encoded at once, so that a thousand small batches cost
+little more than one large one.
+"""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from connectors.lake.codec import MarketCodec, Rows, malformed_rows, record_rows
+from domain.market import FeatureRows, Malformed, MarketBatch, Ticks, concatenate, row_count
+
+
+class Raw(NamedTuple):
+    """Ticks as they were received, for `raw.trades` and `raw.quotes`."""
+
+    ticks: Ticks
+
+
+class Records(NamedTuple):
+    """Decision records of one topic."""
+
+    topic: str
+    records: Sequence[msgspec.Struct]
+
+
+class Refused(NamedTuple):
+    """Rows that a stage refused, for `quarantine.<stage>`."""
+
+    stage: str
+    malformed: Sequence[Malformed]
+
+
+LakeItem = Rows | MarketBatch | Raw | Records | Refused
+
+
+def lane_of(item: LakeItem) -> tuple[str, int]:
+    """Return the lane of an item and its number of rows; raises TypeError for what the lake does not take."""
+    match item:
+        case Rows(topic, table):
+            return topic, table.num_rows
+        case MarketBatch():
+            derived = (item.bars, item.scores, None if item.features is None else item.features.bars)
+            return "(market)", row_count(item.ticks) + sum(
+                0 if rows is None else len(rows) for rows in derived
+            )
+        case Raw(ticks):
+            return "(raw)", row_count(ticks)
+        case Records(topic, records):
+            return topic, len(records)
+        case Refused(stage, malformed):
+            return f"quarantine.{stage}", len(malformed)
+        case _:
+            raise TypeError(
+                f"the lake takes Rows, MarketBatch, Raw, Records and Refused; {type(item).__name__} was given"
+            )
+
+
+def encoded(codec: MarketCodec | None, items: Sequence[Any]) -> list[Rows]:
+    """Return the rows of items of one lane, in order; raises TypeError where market data comes without a codec."""
+    match items[0]:
+        case Rows(topic, _):
+            parts = [
+                item.table if isinstance(item.table, pa.Table) else pa.Table.from_batches([item.table])
+                for item in items
+            ]
+            return [Rows(topic, pa.concat_tables(parts))]
+        case Records(topic, _):
+            return [record_rows(topic, [record for item in items for record in item.records])]
+        case Refused(stage, _):
+            return [malformed_rows(stage, [row for item in items for row in item.malformed])]
+    if codec is None:
+        raise TypeError("the lake needs a MarketCodec to keep market data; it was built without one")
+    if isinstance(items[0], Raw):
+        return [
+            rows for ticks in _joined([item.ticks for item in items]) for rows in codec.ticks("raw", ticks)
+        ]
+    return _market(codec, items)
+
+
+def _market(codec: MarketCodec, batches: Sequence[MarketBatch]) -> list[Rows]:
+    made = [
+        rows for ticks in _joined([batch.ticks for batch in batches]) for rows in codec.ticks("market", ticks)
+    ]
+    bars = _structured([batch.bars for batch in batches])
+    if bars is not None:
+        made.append(codec.bars(bars))
+    features = [
+        batch.features for batch in batches if batch.features is not None and len(batch.features.bars)
+    ]
+    if features:
+        values = np.concatenate([rows.values for rows in features], axis=1)
+        made.append(codec.features(FeatureRows(np.concatenate([rows.bars for rows in features]), values)))
+    scores = _structured([batch.scores for batch in batches])
+    if scores is not None:
+        made.append(codec.scores(scores))
+    return made
+
+
+def _structured(parts: list[NDArray[np.void] | None]) -> NDArray[np.void] | None:
+    rows = [part for part in parts if part is not None and len(part)]
+    return np.concatenate(rows) if rows else None
+
+
+def _joined(parts: list[Ticks]) -> list[Ticks]:
+    """Return batches joined as far as neighbours have the same columns."""
+    groups: list[list[Ticks]] = []
+    for part in parts:
+        if not row_count(part):
+            continue
+        columns = [column is None for column in part]
+        if groups and columns == [column is None for column in groups[-1][-1]]:
+            groups[-1].append(part)
+        else:
+            groups.append([part])
+    return [concatenate(group) for group in groups]

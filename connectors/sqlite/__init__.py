@@ -1,0 +1,1 @@
+"""The relational journal on SQLite: decisions, orders, executions and positions."""

@@ -1,0 +1,243 @@
+"""Any source of ticks as a Bytewax input: each row once, from where the last snapshot stood, at full speed or paced.
+
+A partition is a shard; it reads the instruments that the shard owns. Decoding runs on a thread of its own, a few chunks
+ahead. A stop lets the snapshot that follows it complete before the flow ends, so that nothing is split or lost.
+"""
+
+import contextlib
+import queue
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from time import perf_counter_ns
+
+import numpy as np
+from bytewax.inputs import AbortExecution, FixedPartitionedSource, StatefulSourcePartition
+from numpy.typing import NDArray
+
+from connectors.source import TickSource
+from domain.market import END, Chunk, Malformed, MarketBatch, Ticks, empty_ticks, row_count, select
+
+AHEAD_CHUNKS = 4
+PAST = datetime(2000, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Position:
+    """How far a shard has read: the segment, and the rows and malformed rows of it that have left."""
+
+    segment: int = 0
+    rows: int = 0
+    malformed: int = 0
+    watermark: int = -1
+
+
+@dataclass
+class Stop:
+    """Set by whoever wants the run to end after the next snapshot."""
+
+    asked: threading.Event = field(default_factory=threading.Event)
+
+
+@dataclass(frozen=True)
+class Pace:
+    """Event time runs `speed` times as fast as the given clock (ns); rows leave when their known_at comes."""
+
+    speed: float
+    clock: Callable[[], int]
+
+    def __post_init__(self) -> None:
+        """Refuse a clock that stands still."""
+        if not self.speed > 0:
+            raise ValueError(f"speed is above 0; {self.speed} was given")
+
+
+class Decoder:
+    """Reads a source's segments on a thread of its own, at most a few chunks ahead."""
+
+    def __init__(self, chunks: Iterator[tuple[int, Chunk]]) -> None:
+        self._ready: queue.Queue[tuple[int, Chunk] | BaseException | None] = queue.Queue(AHEAD_CHUNKS)
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, args=(chunks,), name="decode")
+        self._thread.start()
+
+    def _run(self, chunks: Iterator[tuple[int, Chunk]]) -> None:
+        try:
+            for chunk in chunks:
+                if not self._put(chunk):
+                    return
+            self._put(None)
+        except BaseException as failure:  # noqa: BLE001  handed to the flow, which raises it
+            self._put(failure)
+
+    def _put(self, thing: tuple[int, Chunk] | BaseException | None) -> bool:
+        while not self._stopped.is_set():
+            with contextlib.suppress(queue.Full):
+                self._ready.put(thing, timeout=0.05)
+                return True
+        return False
+
+    def next(self) -> tuple[int, Chunk] | None:
+        """Return the next chunk with its segment, None at the end; raises what the source raised."""
+        thing = self._ready.get()
+        if isinstance(thing, BaseException):
+            raise thing
+        return thing
+
+    def close(self) -> None:
+        """Stop reading and wait for the thread."""
+        self._stopped.set()
+        self._thread.join()
+
+
+def chunks_from(
+    source: TickSource, index: Mapping[str, int], owned: NDArray[np.bool_], start: Position
+) -> Iterator[tuple[int, Chunk]]:
+    """Yield the chunks of a source from a position on, each with the number of its segment."""
+    for number, segment in enumerate(source.segments()):
+        if number < start.segment:
+            continue
+        rows, malformed = (start.rows, start.malformed) if number == start.segment else (0, 0)
+        for chunk in source.read(segment, index, owned):
+            count, bad = row_count(chunk.ticks), len(chunk.malformed)
+            if rows >= count and malformed >= bad and (rows or malformed):
+                rows, malformed = rows - count, malformed - bad
+                continue
+            yield (
+                number,
+                Chunk(
+                    select(chunk.ticks, slice(min(rows, count), None)), chunk.malformed[min(malformed, bad) :]
+                ),
+            )
+            rows, malformed = max(0, rows - count), max(0, malformed - bad)
+
+
+class TickPartition(StatefulSourcePartition[tuple[str, MarketBatch], Position]):
+    """One shard's rows in batches."""
+
+    def __init__(self, settings: "TickInput", shard: str, resume: Position | None) -> None:
+        self._settings = settings
+        self._shard = shard
+        self._position = resume or Position()
+        self._held: list[tuple[int, Ticks, tuple[Malformed, ...]]] = []
+        self._anchor: tuple[int, int] | None = None
+        self._ended = self._said_end = self._snapshot_since_stop = False
+        owned = settings.owned(shard)
+        self._decoder = Decoder(chunks_from(settings.source, settings.index, owned, self._position))
+
+    def next_batch(self) -> list[tuple[str, MarketBatch]]:
+        """Return the next batch; none while a stop waits for its snapshot, or while nothing is due."""
+        if self._settings.stop.asked.is_set():
+            if self._snapshot_since_stop:
+                raise AbortExecution
+            return []
+        if self._said_end:
+            raise StopIteration
+        if not self._held and not self._ended:
+            self._fill()
+        if not self._held:
+            return self._end()
+        return self._paced() if self._settings.pace else self._take(self._settings.batch_rows)
+
+    def _fill(self) -> None:
+        while not self._held:
+            chunk = self._decoder.next()
+            if chunk is None:
+                self._ended = True
+                return
+            segment, (ticks, malformed) = chunk
+            if row_count(ticks) or malformed:
+                self._held.append((segment, ticks, malformed))
+
+    def _end(self) -> list[tuple[str, MarketBatch]]:
+        self._said_end = True
+        self._position = Position(len(self._settings.source.segments()), 0, 0, END)
+        return [(self._shard, MarketBatch(END, empty_ticks(), arrived=perf_counter_ns()))]
+
+    def _paced(self) -> list[tuple[str, MarketBatch]]:
+        pace = self._settings.pace
+        assert pace is not None  # noqa: S101  the caller has looked
+        first_at = (
+            int(self._held[0][1].known_at[0]) if row_count(self._held[0][1]) else self._position.watermark
+        )
+        if self._anchor is None:
+            self._anchor = (pace.clock(), max(self._position.watermark, first_at))
+        begun, event_at = self._anchor
+        now_at = event_at + int((pace.clock() - begun) * pace.speed)
+        due = int(np.searchsorted(self._held[0][1].known_at, now_at, side="right"))
+        if due == 0 and row_count(self._held[0][1]):
+            return self._heartbeat(now_at)
+        return self._take(min(due, self._settings.batch_rows))
+
+    def _heartbeat(self, now_at: int) -> list[tuple[str, MarketBatch]]:
+        """Say how far the shard is although it has nothing, each ten milliseconds of event time at the most."""
+        if now_at < self._position.watermark + 10_000_000:
+            return []
+        segment, rows, malformed = self._position.segment, self._position.rows, self._position.malformed
+        self._position = Position(segment, rows, malformed, now_at)
+        return [(self._shard, MarketBatch(now_at, empty_ticks(), arrived=perf_counter_ns()))]
+
+    def _take(self, rows: int) -> list[tuple[str, MarketBatch]]:
+        segment, ticks, malformed = self._held.pop(0)
+        count = row_count(ticks)
+        rows = min(rows, count)
+        if rows < count:
+            self._held.insert(0, (segment, select(ticks, slice(rows, None)), ()))
+        before = self._position if self._position.segment == segment else Position(segment)
+        last_at = int(ticks.known_at[rows - 1]) if rows else self._position.watermark
+        watermark = max(self._position.watermark, last_at)
+        self._position = Position(segment, before.rows + rows, before.malformed + len(malformed), watermark)
+        batch = MarketBatch(
+            watermark, select(ticks, slice(0, rows)), malformed=malformed, arrived=perf_counter_ns()
+        )
+        return [(self._shard, batch)]
+
+    def next_awake(self) -> datetime | None:
+        """Ask to be called again at once, where rows do not wait for a clock."""
+        return None if self._settings.pace else PAST
+
+    def snapshot(self) -> Position:
+        """Return how far the shard has read."""
+        self._snapshot_since_stop = self._settings.stop.asked.is_set()
+        return self._position
+
+    def close(self) -> None:
+        """Stop the decoder."""
+        self._decoder.close()
+
+
+class TickInput(FixedPartitionedSource[tuple[str, MarketBatch], Position]):
+    """Ticks of a source, by shard.
+
+    `shards` are all shards of the run and `mine` those of this process; instrument i belongs to shard i modulo their
+    number. `index` maps instrument names to universe indices.
+    """
+
+    def __init__(
+        self,
+        source: TickSource,
+        index: Mapping[str, int],
+        shards: Sequence[str],
+        mine: Sequence[str],
+        batch_rows: int,
+        stop: Stop,
+        pace: Pace | None = None,
+    ) -> None:
+        if batch_rows < 1:
+            raise ValueError(f"a batch has at least 1 row; {batch_rows} was given")
+        self.source, self.index, self.shards, self.mine = source, index, tuple(shards), tuple(mine)
+        self.batch_rows, self.stop, self.pace = batch_rows, stop, pace
+
+    def owned(self, shard: str) -> NDArray[np.bool_]:
+        """Return which instruments a shard owns, by index."""
+        mine: NDArray[np.bool_] = np.arange(len(self.index)) % len(self.shards) == self.shards.index(shard)
+        return mine
+
+    def list_parts(self) -> list[str]:
+        """Return the shards of this process."""
+        return list(self.mine)
+
+    def build_part(self, _step_id: str, for_part: str, resume_state: Position | None) -> TickPartition:
+        """Open a shard where it stood."""
+        return TickPartition(self, for_part, resume_state)

@@ -1,0 +1,1 @@
+"""Nouns of the desk: records, decisions, instruments, sessions and money."""

@@ -1,0 +1,164 @@
+"""What the desk decides and why: signals, checks, verdicts, positions, breaches, and what was refused at the door."""
+
+from decimal import Decimal
+from enum import StrEnum
+
+import msgspec
+
+from domain.envelope import Record
+from domain.orders import Side
+
+
+class Direction(StrEnum):
+    """Where a strategy wants to stand."""
+
+    LONG = "long"
+    FLAT = "flat"
+    SHORT = "short"
+
+    @property
+    def sign(self) -> int:
+        """Return +1, 0 or -1."""
+        return {"long": 1, "flat": 0, "short": -1}[self.value]
+
+
+class Signal(Record, frozen=True, kw_only=True):
+    """`SignalGenerated`: a strategy changed its mind about an instrument at the close of a bar.
+
+    `score` in [-1, 1]; score, volatility and price are None where the bar says nothing of them; `bar_close_at` and `bar_version` name the bar that it was read from; `volatility` is the
+    annualised volatility estimate (fraction) that sizing uses.
+    """
+
+    signal_id: str
+    strategy: str
+    symbol: str = msgspec.field(name="Symbol")
+    direction: Direction
+    score: float | None
+    volatility: float | None
+    reference_price: float | None
+    bar_close_at: int
+    bar_version: int
+    reason: str
+
+
+class Outcome(StrEnum):
+    """What one check says: pass, warn, clip, hold, reject, or kill (standards.md 1.3)."""
+
+    PASS = "pass"
+    WARN = "warn"
+    CLIP = "clip"
+    HOLD = "hold"
+    REJECT = "reject"
+    KILL = "kill"
+
+
+class Check(msgspec.Struct, frozen=True, kw_only=True):
+    """One check of a verdict: its standards.md id, what was measured, and the limit that met it.
+
+    `measured` and `limit` are numbers wherever the check compares numbers, else words; `scope` names whose limit it is
+    (`account:main`); `ord_rej_reason` is FIX OrdRejReason(103) where it failed.
+    """
+
+    check: str
+    code: str
+    outcome: Outcome
+    measured: float | str | None
+    limit: float | str | None
+    scope: str = ""
+    text: str = ""
+    ord_rej_reason: int | None = None
+
+
+class VerdictKind(StrEnum):
+    """What became of an intent."""
+
+    APPROVED = "approved"
+    HELD = "held"
+    REFUSED = "refused"
+
+
+class Verdict(Record, frozen=True, kw_only=True):
+    """The recorded decision on one intent: every check with measured value and limit, all failures named."""
+
+    decision_id: str
+    cl_ord_id: str = msgspec.field(name="ClOrdID")
+    account: str = msgspec.field(name="Account")
+    strategy: str
+    symbol: str = msgspec.field(name="Symbol")
+    kind: VerdictKind
+    checks: tuple[Check, ...]
+    codes: tuple[str, ...]
+    ord_rej_reason: int | None = msgspec.field(default=None, name="OrdRejReason")
+    text: str = msgspec.field(default="", name="Text")
+    limits_version: str
+    reserved_notional: Decimal = Decimal(0)
+
+
+class DecisionPoint(Record, frozen=True, kw_only=True):
+    """What followed from one signal, also when nothing did: the stage that spoke last and what it said."""
+
+    decision_point_id: str
+    signal_id: str
+    strategy: str
+    symbol: str = msgspec.field(name="Symbol")
+    stage: str
+    answer: str
+    text: str
+    cl_ord_id: str = msgspec.field(default="", name="ClOrdID")
+
+
+class Position(Record, frozen=True, kw_only=True):
+    """`PositionUpdated`: holdings of a strategy in an instrument after an execution, a mark at the close, or a split.
+
+    Average cost. `quantity` in units, money in `currency`; total P&L = realised + unrealised - fees.
+    """
+
+    account: str = msgspec.field(name="Account")
+    strategy: str
+    symbol: str = msgspec.field(name="Symbol")
+    quantity: int
+    average_cost: Decimal
+    realised: Decimal
+    unrealised: Decimal
+    fees: Decimal
+    mark: Decimal
+    currency: str
+    cause: str
+
+
+class RiskSnapshot(Record, frozen=True, kw_only=True):
+    """Equity of an account at an instant: cash, marked value, P&L, exposures and drawdown, in base currency."""
+
+    account: str = msgspec.field(name="Account")
+    cash: Decimal
+    market_value: Decimal
+    equity: Decimal
+    gross: Decimal
+    net: Decimal
+    day_pnl: Decimal
+    drawdown: float
+
+
+class Breach(Record, frozen=True, kw_only=True):
+    """`RiskLimitBreached`: a limit was crossed, by how much, and what was done about it."""
+
+    breach_id: str
+    limit_id: str
+    scope: str
+    measured: float | None
+    limit: float | None
+    level: str
+    action: str
+
+
+class Quarantined(Record, frozen=True, kw_only=True):
+    """A row that was refused at a stage: why, where it stood, and what it held, to the byte where there are bytes."""
+
+    stage: str
+    reason: str
+    symbol: str = msgspec.field(default="", name="Symbol")
+    place: str
+    raw: str
+
+
+SIDE_OF = {1: Side.BUY, -1: Side.SELL}

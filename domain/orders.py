@@ -1,0 +1,126 @@
+"""Orders and executions in FIX terms: what was asked of a venue, and what it answered (standards.md 5.1, 5.2)."""
+
+from decimal import Decimal
+from enum import StrEnum
+
+import msgspec
+
+from domain.envelope import Record
+
+
+class Side(StrEnum):
+    """FIX Side(54)."""
+
+    BUY = "1"
+    SELL = "2"
+    SELL_SHORT = "5"
+
+    @property
+    def sign(self) -> int:
+        """Return +1 for a buy and -1 for a sale."""
+        return 1 if self is Side.BUY else -1
+
+
+class OrdType(StrEnum):
+    """FIX OrdType(40)."""
+
+    MARKET = "1"
+    LIMIT = "2"
+
+
+class TimeInForce(StrEnum):
+    """FIX TimeInForce(59)."""
+
+    DAY = "0"
+    IMMEDIATE_OR_CANCEL = "3"
+
+
+class OrdStatus(StrEnum):
+    """FIX OrdStatus(39)."""
+
+    PENDING_NEW = "A"
+    NEW = "0"
+    PARTIALLY_FILLED = "1"
+    FILLED = "2"
+    CANCELED = "4"
+    PENDING_CANCEL = "6"
+    REJECTED = "8"
+    EXPIRED = "C"
+
+
+class ExecType(StrEnum):
+    """FIX ExecType(150)."""
+
+    PENDING_NEW = "A"
+    NEW = "0"
+    TRADE = "F"
+    CANCELED = "4"
+    PENDING_CANCEL = "6"
+    REJECTED = "8"
+    EXPIRED = "C"
+
+
+FINAL = frozenset({OrdStatus.FILLED, OrdStatus.CANCELED, OrdStatus.REJECTED, OrdStatus.EXPIRED})
+
+
+class OrderTerms(Record, frozen=True, kw_only=True):
+    """What an intent asks for and an order holds; `order_qty` in units, `price` in the instrument's currency."""
+
+    cl_ord_id: str = msgspec.field(name="ClOrdID")
+    account: str = msgspec.field(name="Account")
+    desk: str
+    trader: str
+    strategy: str
+    symbol: str = msgspec.field(name="Symbol")
+    side: Side = msgspec.field(name="Side")
+    order_qty: int = msgspec.field(name="OrderQty")
+    ord_type: OrdType = msgspec.field(name="OrdType")
+    time_in_force: TimeInForce = msgspec.field(name="TimeInForce")
+    transact_time: int = msgspec.field(name="TransactTime")
+    ex_destination: str = msgspec.field(name="ExDestination")
+    price: Decimal | None = msgspec.field(default=None, name="Price")
+    currency: str = msgspec.field(default="USD", name="Currency")
+
+
+class Intent(OrderTerms, frozen=True, kw_only=True):
+    """`OrderRequested`: a strategy asks for an order; `signal_at` is when its signal was known (ns UTC)."""
+
+    signal_id: str
+    signal_at: int
+    position_before: int
+    target_position: int
+
+
+class Order(OrderTerms, frozen=True, kw_only=True):
+    """`OrderValidated` on `oms.orders`: an intent that was allowed; `decision_id` names the verdict that allowed it."""
+
+    order_id: str = msgspec.field(name="OrderID")
+    decision_id: str
+
+
+class Execution(Record, frozen=True, kw_only=True):
+    """An execution report: the state of an order after something happened to it.
+
+    `last_qty` and `last_px` are of this report; `cum_qty`, `leaves_qty` and `avg_px` are of the order after it;
+    `commission` is the fee of this report in the order's currency.
+    """
+
+    exec_id: str = msgspec.field(name="ExecID")
+    order_id: str = msgspec.field(name="OrderID")
+    cl_ord_id: str = msgspec.field(name="ClOrdID")
+    account: str = msgspec.field(name="Account")
+    strategy: str
+    symbol: str = msgspec.field(name="Symbol")
+    side: Side = msgspec.field(name="Side")
+    exec_type: ExecType = msgspec.field(name="ExecType")
+    ord_status: OrdStatus = msgspec.field(name="OrdStatus")
+    order_qty: int = msgspec.field(name="OrderQty")
+    leaves_qty: int = msgspec.field(name="LeavesQty")
+    cum_qty: int = msgspec.field(name="CumQty")
+    avg_px: Decimal = msgspec.field(name="AvgPx")
+    transact_time: int = msgspec.field(name="TransactTime")
+    last_qty: int = msgspec.field(default=0, name="LastQty")
+    last_px: Decimal | None = msgspec.field(default=None, name="LastPx")
+    last_mkt: str = msgspec.field(default="", name="LastMkt")
+    commission: Decimal = msgspec.field(default=Decimal(0), name="Commission")
+    text: str = msgspec.field(default="", name="Text")

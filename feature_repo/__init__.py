@@ -1,0 +1,1 @@
+"""Feast declarations, made from the feature catalogue."""

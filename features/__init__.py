@@ -1,0 +1,1 @@
+"""Arithmetic of the market: compiled kernels, indicators and the feature catalogue."""

@@ -1,0 +1,1 @@
+"""Sentences of the desk: one dataflow per file."""

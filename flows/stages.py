@@ -1,0 +1,107 @@
+"""The desk's stages as a flow is given them, and what leaves them for the doors."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from connectors.lake.codec import END_OF_INPUT
+from connectors.lake.lanes import LakeItem, Raw, Records, Refused
+from connectors.topics.sink import END_OF_TOPIC, EndOfTopic
+from domain.market import END, FeatureRows, MarketBatch, row_count
+from operators.bars import Bars
+from operators.best_quotes import BestQuotes
+from operators.decision_records import Decided
+from operators.decisions import Decisions
+from operators.feature_rows import FeatureStage
+from operators.normalise import Normalise
+from operators.quote_bars import QuoteBars
+from operators.sequence import Sequence as SequenceStage
+from operators.signals import Signals
+from operators.stage import UNOBSERVED, Observer
+
+BOOK = "book"
+JOURNAL = "journal"
+
+
+class Stages(NamedTuple):
+    """Every stage of the desk with its parameters, and an observer."""
+
+    normalise: Normalise
+    best_quotes: BestQuotes
+    bars: Bars
+    quote_bars: QuoteBars
+    features: FeatureStage
+    signals: Signals
+    sequence: SequenceStage
+    decisions: Decisions
+    observer: Observer = UNOBSERVED
+
+
+def to_book(item: tuple[str, MarketBatch]) -> tuple[str, tuple[str, MarketBatch]]:
+    """Send a shard's batch to the one book."""
+    return BOOK, item
+
+
+def raw_rows(item: tuple[str, MarketBatch]) -> list[tuple[str, LakeItem]]:
+    """Return what was received, for the raw topics."""
+    shard, batch = item
+    return [(shard, Raw(batch.ticks))] if row_count(batch.ticks) else []
+
+
+def market_rows(item: tuple[str, MarketBatch]) -> list[tuple[str, LakeItem]]:
+    """Return what the market stages made of a batch, for the lake."""
+    shard, batch = item
+    made: list[tuple[str, LakeItem]] = [(shard, batch)]
+    if batch.malformed:
+        made.append((shard, Refused("market_data", batch.malformed)))
+    if batch.watermark == END:
+        made.append((shard, END_OF_INPUT))
+    return made
+
+
+def feature_rows(item: tuple[str, MarketBatch]) -> list[tuple[str, FeatureRows]]:
+    """Return a batch's feature rows, for the feature store."""
+    shard, batch = item
+    return [(shard, batch.features)] if batch.features is not None and len(batch.features.bars) else []
+
+
+def for_book(item: tuple[str, MarketBatch]) -> list[tuple[str, MarketBatch | EndOfTopic]]:
+    """Return what the book needs of a batch, for the topic between the workers, and that topic's end."""
+    shard, batch = item
+    ticks = batch.ticks._replace(received_at=None, flags=None, venue=None, reference=None)
+    slim = MarketBatch(batch.watermark, ticks, scores=batch.scores, arrived=batch.arrived)
+    return [(shard, slim), (shard, END_OF_TOPIC)] if batch.watermark == END else [(shard, slim)]
+
+
+def streams(decided: Decided) -> tuple[tuple[str, Sequence[msgspec.Struct]], ...]:
+    """Return the decision records by topic."""
+    return (
+        ("signals", decided.signals),
+        ("decision_points", decided.decision_points),
+        ("intents", decided.intents),
+        ("verdicts", decided.verdicts),
+        ("oms.orders", decided.orders),
+        ("oms.executions", decided.executions),
+        ("positions", decided.positions),
+        ("risk.snapshots", decided.snapshots),
+        ("risk.breaches", decided.breaches),
+    )
+
+
+def decision_rows(item: tuple[str, Decided]) -> list[tuple[str, LakeItem]]:
+    """Return the decision records of a batch, for the lake."""
+    _, decided = item
+    made: list[tuple[str, LakeItem]] = [
+        (BOOK, Records(topic, records)) for topic, records in streams(decided) if records
+    ]
+    if decided.watermark == END:
+        made.append((BOOK, END_OF_INPUT))
+    return made
+
+
+def journal_entries(item: tuple[str, Decided]) -> list[tuple[str, list[msgspec.Struct]]]:
+    """Return the decision records of a batch, for the journal, in the order of the business."""
+    _, decided = item
+    records = [record for _, stream in streams(decided) for record in stream]
+    return [(JOURNAL, records)] if records else []

@@ -1,0 +1,93 @@
+"""How a check answers: passed or failed, with the measured value, the limit, and whose limit it is.
+
+`against` and `worst` compare one measure with several bounds. They answer with every bound that fails, or,
+where none does, with the tightest one; with no bound at all they refuse, since a missing limit must not skip
+the check (PT-03).
+"""
+
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import NamedTuple
+
+from domain.decisions import Check, Outcome
+from operators.limits import Bound
+
+MALFORMED = "malformed"
+UNPRICED = "no reference price"
+Answers = tuple[Check, ...]
+_PASS = Outcome.PASS
+_LESS_THAN_ANY = Decimal("-Infinity")
+
+
+class Rule(NamedTuple):
+    """How a check signs its failures: standards.md id, internal code, OrdRejReason(103), and its words."""
+
+    check: str
+    code: str
+    reason: int
+    text: str
+
+
+def passed(rule: Rule, measured: float | str | None, limit: float | str | None, scope: str = "") -> Check:
+    """Answer that the check has passed."""
+    return Check(check=rule.check, code="", outcome=_PASS, measured=measured, limit=limit, scope=scope)
+
+
+def failed(
+    rule: Rule,
+    measured: float | str | None,
+    limit: float | str | None,
+    scope: str = "",
+    outcome: Outcome = Outcome.REJECT,
+    text: str = "",
+) -> Check:
+    """Answer that the check has failed, or warns."""
+    return Check(
+        check=rule.check,
+        code=rule.code,
+        outcome=outcome,
+        measured=measured,
+        limit=limit,
+        scope=scope,
+        text=text or rule.text,
+        ord_rej_reason=rule.reason,
+    )
+
+
+def unlimited(rule: Rule, measured: float | str | None) -> Answers:
+    """Refuse because no limit is set."""
+    return (failed(rule, measured, None, text="no limit is set"),)
+
+
+def against(rule: Rule, measured: Decimal | int, bounds: tuple[Bound, ...]) -> Answers:
+    """Compare one value with each bound; at the bound passes."""
+    if not bounds:
+        return unlimited(rule, float(measured))
+    failures = [
+        failed(rule, float(measured), bound.limit, bound.scope) for bound in bounds if measured > bound.hard
+    ]
+    if failures:
+        return tuple(failures)
+    tightest = bounds[0] if len(bounds) == 1 else min(bounds, key=_hard)
+    return (passed(rule, float(measured), tightest.limit, tightest.scope),)
+
+
+def worst(rule: Rule, measures: Iterable[tuple[Decimal | int, Bound, bool]]) -> Answers:
+    """Answer from (measured, bound, fails) of several bounds that measure different things."""
+    failures: list[Check] = []
+    fullest: tuple[Decimal | int, Bound] | None = None
+    most = _LESS_THAN_ANY
+    for measured, bound, fails in measures:
+        if fails:
+            failures.append(failed(rule, float(measured), bound.limit, bound.scope))
+        elif (share := measured / bound.divisor) > most:
+            most, fullest = share, (measured, bound)
+    if failures:
+        return tuple(failures)
+    if fullest is None:
+        return unlimited(rule, None)
+    return (passed(rule, float(fullest[0]), fullest[1].limit, fullest[1].scope),)
+
+
+def _hard(bound: Bound) -> Decimal:
+    return bound.hard

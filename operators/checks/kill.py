@@ -1,0 +1,74 @@
+"""Kill and availability (PT-01, PT-02, PT-03): is the switch clear, what we know fresh, every limit set?"""
+
+from domain.decisions import Check
+from domain.market import SECOND
+from domain.orders import Intent
+from operators.checks.answers import Answers, Rule, failed, passed
+from operators.compliance_rules import KillMode
+from operators.compliance_view import View
+
+KILL = Rule("PT-01", "KILL_ACTIVE", 0, "a kill switch is set")
+STALE = Rule("PT-02", "RISK_STATE_STALE", 0, "what is known is too old to decide on")
+NOT_SET = Rule("PT-03", "LIMIT_NOT_SET", 3, "a mandatory limit is not set")
+_CLEAR = (passed(KILL, KillMode.NONE.value, KillMode.NONE.value),)
+_ALL_SET = (passed(NOT_SET, 0.0, 0.0),)
+
+
+def kill_switches(intent: Intent, view: View) -> Answers:
+    """PT-01: no kill switch of firm, desk, trader, strategy, account, instrument or venue stops the order.
+
+    REDUCE_ONLY lets through what takes units off the position of its scope (of the account where the scope
+    holds none of its own) and no more, orders already open counted.
+    """
+    kills = view.state.kills
+    if not kills:
+        return _CLEAR
+    account, strategy, desk, firm = view.sheet.scopes
+    other = (f"trader:{intent.trader}", f"instrument:{intent.symbol}", f"venue:{intent.ex_destination}")
+    failures: list[Check] = []
+    for scope in (firm, desk, other[0], strategy, account, *other[1:]):
+        kill = kills.get(scope)
+        if kill is None:
+            continue
+        if kill.mode is KillMode.REDUCE_ONLY and view.sane:
+            owner = account if scope in other else scope
+            if view.quantity <= view.holding(owner, intent.symbol).reducible(view.sign):
+                continue
+        failures.append(failed(KILL, kill.mode.value, KillMode.NONE.value, scope))
+    return tuple(failures) or _CLEAR
+
+
+def freshness(_intent: Intent, view: View) -> Answers:
+    """PT-02: positions, orders, prices, limits and profit are known up to now; the engine is ready.
+
+    Measured and limit in seconds of event time.
+    """
+    now_at, allowed = view.market.now_at, view.params.state_lag
+    marks = view.market.watermarks
+    limit = allowed / SECOND
+    failures = [] if view.market.ready else [failed(STALE, "replaying", "ready", "engine")]
+    oldest = min(marks)
+    if now_at - oldest > allowed:
+        failures += [
+            failed(STALE, (now_at - at) / SECOND, limit, name.removesuffix("_at"))
+            for name, at in zip(marks._fields, marks, strict=True)
+            if now_at - at > allowed
+        ]
+    return tuple(failures) or (passed(STALE, max(0, now_at - oldest) / SECOND, limit),)
+
+
+def limits_set(_intent: Intent, view: View) -> Answers:
+    """PT-03: every mandatory limit has a row that speaks now; measured is how many were found."""
+    if not view.sheet.missing:
+        return _ALL_SET
+    return tuple(
+        failed(
+            NOT_SET,
+            0.0,
+            1.0,
+            missing.scope,
+            text=f"no {missing.measure} limit"
+            + (f" over {missing.window_seconds} s" if missing.window_seconds else ""),
+        )
+        for missing in view.sheet.missing
+    )

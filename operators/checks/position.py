@@ -1,0 +1,92 @@
+"""Position and credit, worst case with all open orders and reservations: PT-27, PT-28, PT-29.
+
+An order fails a bound only where it makes the bounded measure worse: what brings a book that is over its
+limit back towards it is let through (standards.md 2.6, level 2).
+"""
+
+from decimal import Decimal
+
+from domain.orders import Intent
+from operators.checks.answers import MALFORMED, UNPRICED, Answers, Rule, failed, worst
+from operators.compliance_state import Holding
+from operators.compliance_view import View
+from operators.limits import Bound
+
+LONG = Rule("PT-27", "MAX_LONG", 3, "the position could become too long")
+SHORT = Rule("PT-27", "MAX_SHORT", 3, "the position could become too short")
+OPEN = Rule("PT-28", "OPEN_NOTIONAL", 20, "too much is open and not yet executed")
+GROSS = Rule("PT-29", "GROSS_EXP", 3, "the gross exposure could become too large")
+NET = Rule("PT-29", "NET_EXP", 3, "the net exposure could become too large")
+
+
+def position_bounds(intent: Intent, view: View) -> Answers:
+    """PT-27: pos + open buys + order <= longest, and -(pos - open sells - order) <= shortest, at every scope.
+
+    In units; the order counts on its own side. Source: FIA 2024 section 1.2.
+    """
+    if not view.sane:
+        return failed(LONG, MALFORMED, None), failed(SHORT, MALFORMED, None)
+    buy, sell = (view.quantity, 0) if view.sign > 0 else (0, view.quantity)
+    longs: list[tuple[Decimal | int, Bound, bool]] = []
+    shorts: list[tuple[Decimal | int, Bound, bool]] = []
+    for bound in view.sheet.bounds["position_long"]:
+        held = view.holding(bound.scope, intent.symbol)
+        longest = held.position + held.open_buys + buy
+        longs.append((longest, bound, longest > bound.hard and buy > 0))
+    for bound in view.sheet.bounds["position_short"]:
+        held = view.holding(bound.scope, intent.symbol)
+        shortest = held.open_sells + sell - held.position
+        shorts.append((shortest, bound, shortest > bound.hard and sell > 0))
+    return worst(LONG, longs) + worst(SHORT, shorts)
+
+
+def open_notional(_intent: Intent, view: View) -> Answers:
+    """PT-28: the value of open orders with this one (base currency) is within the bound of every scope."""
+    if view.notional is None:
+        return (failed(OPEN, UNPRICED if view.sane else MALFORMED, None),)
+    measures: list[tuple[Decimal | int, Bound, bool]] = []
+    for bound in view.sheet.bounds["open_notional"]:
+        total = view.exposure(bound.scope).open_notional + view.notional
+        measures.append((total, bound, total > bound.hard))
+    return worst(OPEN, measures)
+
+
+def exposures(intent: Intent, view: View) -> Answers:
+    """PT-29: gross and net exposure after the order are within the bound of every scope (base currency).
+
+    Worst case of the open orders: gross adds max(|pos + open buys|, |pos - open sells|) x mark over
+    instruments; net is the larger magnitude of the two sums with their signs. The instrument of the order is
+    valued at its reference price.
+    """
+    if view.unit_value is None:
+        measured = UNPRICED if view.sane else MALFORMED
+        return failed(GROSS, measured, None), failed(NET, measured, None)
+    unit, buys = view.unit_value, view.quantity if view.sign > 0 else 0
+    sells = view.quantity - buys
+    gross: list[tuple[Decimal | int, Bound, bool]] = []
+    net: list[tuple[Decimal | int, Bound, bool]] = []
+    for bound in view.sheet.bounds["gross_exposure"]:
+        held, everything = view.holding(bound.scope, intent.symbol), view.exposure(bound.scope)
+        rest = everything.gross - held.gross
+        after = rest + _widest(held, buys, sells) * unit
+        fails = after > bound.hard and after > rest + _widest(held, 0, 0) * unit
+        gross.append((after, bound, fails))
+    for bound in view.sheet.bounds["net_exposure"]:
+        held, everything = view.holding(bound.scope, intent.symbol), view.exposure(bound.scope)
+        high, low = everything.high - held.high, everything.low - held.low
+        after = _net(held, high, low, buys, sells, unit)
+        fails = after > bound.hard and after > _net(held, high, low, 0, 0, unit)
+        net.append((after, bound, fails))
+    return worst(GROSS, gross) + worst(NET, net)
+
+
+def _widest(held: Holding, buys: int, sells: int) -> int:
+    """Return the larger magnitude of the position (units) once all buys or all sells are filled."""
+    return max(abs(held.position + held.open_buys + buys), abs(held.position - held.open_sells - sells))
+
+
+def _net(held: Holding, high: Decimal, low: Decimal, buys: int, sells: int, unit: Decimal) -> Decimal:
+    """Return the larger magnitude of a scope's net exposure, `high` and `low` being those of all else."""
+    highest = high + (held.position + held.open_buys + buys) * unit
+    lowest = low + (held.position - held.open_sells - sells) * unit
+    return max(abs(highest), abs(lowest))

@@ -1,0 +1,87 @@
+"""What the desk is made of and what it remembers: parameters, working orders, and the state of one book."""
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from domain.instruments import Split, Universe
+from domain.market import END, MINUTE, SECOND
+from domain.sessions import SessionTable
+from operators.compliance_rules import ComplianceParams
+from operators.compliance_state import ComplianceState
+from operators.marks import fresh_marks
+from operators.orders import OrderState
+from operators.positions import PositionBook
+from operators.sizing import SizingParams
+from operators.strategy import Strategy
+from operators.venue import VenueParams, VenueState
+
+Key = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class DeskParams:
+    """What the desk is made of; `firm` accounts trade `strategies` in `universe`.
+
+    `order_ttl_nanoseconds` after its entry a working order is cancelled; `limit_through_ticks` is how far beyond the
+    opposite quote its limit lies; `starting_cash` in base currency.
+    """
+
+    universe: Universe
+    strategies: tuple[Strategy, ...]
+    compliance: ComplianceParams
+    sizing: SizingParams
+    venue: VenueParams
+    sessions: SessionTable
+    splits: tuple[Split, ...] = ()
+    account: str = "main"
+    desk: str = "equities"
+    trader: str = "desk.trader"
+    base_currency: str = "USD"
+    starting_cash: Decimal = Decimal(10_000_000)
+    order_ttl_nanoseconds: int = 30 * SECOND
+    limit_through_ticks: int = 2
+    snapshot_nanoseconds: int = MINUTE
+
+
+@dataclass
+class Working:
+    """An order that is not final: its state, and when it is to be cancelled (ns UTC)."""
+
+    state: OrderState
+    expires_at: int
+    cancelled: bool = False
+
+
+@dataclass
+class DeskState:
+    """All the memory of one book."""
+
+    marks: NDArray[np.void]
+    wanted: NDArray[np.bool_]
+    unsettled: NDArray[np.bool_]
+    compliance: ComplianceState
+    venue: VenueState
+    positions: PositionBook
+    working: dict[Key, Working] = field(default_factory=dict)
+    sequences: dict[str, int] = field(default_factory=dict)
+    signal_ids: dict[Key, str] = field(default_factory=dict)
+    snapshot_at: int = END
+    session_end_at: int = END
+    splits_done: int = 0
+    marks_at: NDArray[np.int64] = field(default_factory=lambda: np.zeros(1, np.int64))
+
+
+def fresh_desk(params: DeskParams) -> DeskState:
+    """Return a book that holds its starting cash and nothing else."""
+    shape = (len(params.strategies), len(params.universe))
+    return DeskState(
+        marks=fresh_marks(len(params.universe)),
+        wanted=np.zeros(len(params.universe), np.bool_),
+        unsettled=np.zeros(shape, np.bool_),
+        compliance=ComplianceState(),
+        venue=VenueState(),
+        positions=PositionBook(params.account, params.starting_cash),
+    )

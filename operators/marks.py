@@ -1,0 +1,125 @@
+"""Marks: what an instrument is worth now, and the next row that somebody waits for, found without a Python loop."""
+
+from decimal import Decimal
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from domain.instruments import Instrument
+from domain.market import Condition, Kind, Ticks, row_count
+from domain.money import exact_price
+
+MARK = np.dtype(
+    [
+        ("bid", np.float64),
+        ("bid_size", np.float64),
+        ("ask", np.float64),
+        ("ask_size", np.float64),
+        ("last", np.float64),
+        ("prior_close", np.float64),
+        ("quote_at", np.int64),
+        ("last_at", np.int64),
+        ("halted", np.int64),
+    ],
+    align=True,
+)
+_TRADE, _QUOTE, _STATUS = int(Kind.TRADE), int(Kind.QUOTE), int(Kind.STATUS)
+_MOVES = np.uint32(Condition.MOVES_OPEN_CLOSE)
+_HALTED, _RESUMED = np.uint32(Condition.HALTED), np.uint32(Condition.RESUMED)
+
+
+def fresh_marks(instruments: int) -> NDArray[np.void]:
+    """Return marks of instruments that nobody has quoted or traded."""
+    marks = np.zeros(instruments, MARK)
+    for name in ("bid", "ask", "last", "prior_close"):
+        marks[name] = np.nan
+    return marks
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def scan(  # type: ignore[no-untyped-def]
+    known_at,
+    instrument,
+    kind,
+    price,
+    conditions,
+    best_bid,
+    best_bid_size,
+    best_ask,
+    best_ask_size,
+    start,
+    until,
+    wanted,
+    marks,
+    marks_at,
+):
+    """Take rows into the marks from `start` on, up to the first that is known at or after `until` (ns UTC).
+
+    Stops behind a row that somebody waits for: a trade or quote of a `wanted` instrument. Returns the row to
+    go on with,
+    and whether it stopped for such a row (which is then the one before).
+    """
+    bid, bid_size, ask, ask_size = marks["bid"], marks["bid_size"], marks["ask"], marks["ask_size"]
+    last, last_at, quote_at, halted = marks["last"], marks["last_at"], marks["quote_at"], marks["halted"]
+    for row in range(start, len(known_at)):
+        if known_at[row] >= until:
+            return row, False
+        which, what = np.int64(instrument[row]), kind[row]
+        marks_at[0] = known_at[row]
+        if what == _QUOTE:
+            bid[which], bid_size[which] = best_bid[row], best_bid_size[row]
+            ask[which], ask_size[which] = best_ask[row], best_ask_size[row]
+            quote_at[which] = known_at[row]
+        elif what == _TRADE:
+            if conditions[row] & _MOVES:
+                last[which], last_at[which] = price[row], known_at[row]
+        elif what == _STATUS:
+            if conditions[row] & _HALTED:
+                halted[which] = 1
+            elif conditions[row] & _RESUMED:
+                halted[which] = 0
+        if wanted[which] and what in (_TRADE, _QUOTE):
+            return row + 1, True
+    return len(known_at), False
+
+
+class Cursor:
+    """Walks the rows of one ordered batch."""
+
+    def __init__(self, ticks: Ticks, marks: NDArray[np.void], marks_at: NDArray[np.int64]) -> None:
+        self.ticks = ticks
+        self.row = 0
+        self._marks, self._marks_at = marks, marks_at
+        none = np.empty(0)
+        sides = (ticks.best_bid, ticks.best_bid_size, ticks.best_ask, ticks.best_ask_size)
+        self._columns = (
+            ticks.known_at,
+            ticks.instrument,
+            np.zeros(row_count(ticks), np.uint8) if ticks.kind is None else ticks.kind,
+            ticks.price,
+            ticks.conditions,
+            *(none if side is None else side for side in sides),
+        )
+
+    def advance(self, until: int, wanted: NDArray[np.bool_]) -> bool:
+        """Go on to `until`, or to behind the next wanted row; say which it was."""
+        if self.row >= row_count(self.ticks):
+            return False
+        self.row, stopped = scan(*self._columns, self.row, until, wanted, self._marks, self._marks_at)
+        return bool(stopped)
+
+
+def mark_price(mark: NDArray[np.void]) -> float:
+    """Return the mid of a quote that is not crossed, else the last eligible trade, else the prior close."""
+    bid, ask = float(mark["bid"]), float(mark["ask"])
+    if bid > 0 and ask >= bid:
+        return (bid + ask) / 2
+    last = float(mark["last"])
+    return last if last > 0 else float(mark["prior_close"])
+
+
+def exact_mark(mark: NDArray[np.void], instrument: Instrument) -> Decimal | None:
+    """Return the mark in half ticks, exact; None where there is none."""
+    price = mark_price(mark)
+    return exact_price(price, instrument.tick_size / 2) if price > 0 else None

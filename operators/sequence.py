@@ -1,0 +1,114 @@
+"""Sequence: what happened first, over all shards?
+
+Key     book
+In      (shard, MarketBatch)
+Out     Ordered: ticks and scores of all shards in the one total order, up to the lowest watermark
+State   rows that are not complete yet, and each shard's watermark
+Time    the watermarks'; a shard that has not spoken holds everything back
+Silence never: every row leaves once, in its place; nothing after this depends on shard or arrival
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from domain.market import (
+    END,
+    SCORE,
+    MarketBatch,
+    Ordered,
+    Ticks,
+    canonical_order,
+    concatenate,
+    empty_ticks,
+    row_count,
+    select,
+)
+from operators.stage import Stage
+
+
+class WatermarkWentBack(RuntimeError):
+    """A shard said that it was further than it now says it is: rows may have been ordered wrongly."""
+
+
+@dataclass
+class SequenceState:
+    """What is waiting, by shard; `released_at` is the watermark up to which everything has left."""
+
+    ticks: dict[str, list[Ticks]] = field(default_factory=dict)
+    scores: dict[str, list[NDArray[np.void]]] = field(default_factory=dict)
+    watermarks: dict[str, int] = field(default_factory=dict)
+    released_at: int = -1
+
+
+class Sequence(Stage[SequenceState]):
+    """Batches of several shards to one order."""
+
+    def __init__(self, shards: tuple[str, ...]) -> None:
+        self.shards = shards
+
+    def fresh(self) -> SequenceState:
+        """Return the memory of a book that has heard of no shard."""
+        return SequenceState(
+            {shard: [] for shard in self.shards},
+            {shard: [] for shard in self.shards},
+            dict.fromkeys(self.shards, -1),
+        )
+
+    def step(self, state: SequenceState, item: tuple[str, MarketBatch]) -> list[Ordered]:
+        """Take a shard's batch in; answer with what is complete now."""
+        shard, batch = item
+        if batch.watermark < state.watermarks[shard]:
+            raise WatermarkWentBack(
+                f"shard {shard} was at {state.watermarks[shard]} and now says {batch.watermark}"
+            )
+        state.watermarks[shard] = batch.watermark
+        if row_count(batch.ticks):
+            state.ticks[shard].append(batch.ticks)
+        if batch.scores is not None and len(batch.scores):
+            state.scores[shard].append(batch.scores)
+        complete_at = min(state.watermarks.values())
+        if complete_at <= state.released_at:
+            return []
+        state.released_at = complete_at
+        return [
+            Ordered(
+                complete_at, self._ticks(state, complete_at), self._scores(state, complete_at), batch.arrived
+            )
+        ]
+
+    def _ticks(self, state: SequenceState, complete_at: int) -> Ticks:
+        released: list[Ticks] = []
+        shards = 0
+        for shard in self.shards:
+            before = len(released)
+            kept: list[Ticks] = []
+            for part in state.ticks[shard]:
+                cut = (
+                    row_count(part)
+                    if complete_at == END
+                    else int(np.searchsorted(part.known_at, complete_at))
+                )
+                if cut:
+                    released.append(select(part, slice(0, cut)))
+                if cut < row_count(part):
+                    kept.append(select(part, slice(cut, None)))
+            state.ticks[shard] = kept
+            shards += len(released) > before
+        if not released:
+            return empty_ticks()
+        joined = concatenate(released)
+        return joined if shards == 1 else select(joined, canonical_order(joined))
+
+    def _scores(self, state: SequenceState, complete_at: int) -> NDArray[np.void]:
+        released, parts = [np.empty(0, SCORE)], state.scores
+        for shard in self.shards:
+            waiting = np.concatenate([np.empty(0, SCORE), *parts[shard]])
+            ready = (waiting["known_at"] < complete_at) | (complete_at == END)
+            released.append(waiting[ready])
+            parts[shard] = [waiting[~ready]] if not ready.all() else []
+        scores = np.concatenate(released)
+        return scores[
+            np.lexsort((scores["close_at"], scores["strategy"], scores["instrument"], scores["known_at"]))
+        ]

@@ -1,0 +1,105 @@
+"""How a stage hangs on a stream: state and pure step in, a Bytewax operator out.
+
+Key     shard or book, as the stage says
+In      (key, item)
+Out     (key, item), in the order of the step's answers
+State   the stage's own object, stored pickled under its layout version
+Time    none of its own
+Silence never
+"""
+
+import pickle
+from collections.abc import Iterable
+from datetime import datetime
+from time import perf_counter_ns
+from typing import Any, Generic, TypeVar
+
+import bytewax.operators as op
+from bytewax.operators import KeyedStream, StatefulBatchLogic
+
+State = TypeVar("State")
+
+
+class StateRefused(RuntimeError):
+    """A stored state has a layout that this version does not read."""
+
+
+class Stage(Generic[State]):
+    """One verb of the desk: `fresh()` makes the memory of a key, `step(state, item)` answers an item.
+
+    `layout` names the shape of the state; it changes when the state's fields do, and a stored state of
+    another layout is refused with what to do.
+    """
+
+    layout = "1"
+
+    def fresh(self) -> State:
+        """Return the memory of a key that has seen nothing."""
+        raise NotImplementedError
+
+    def step(self, state: State, item: Any) -> Iterable[Any]:
+        """Answer one item, changing `state` in place; a pure function of parameters, state and item."""
+        raise NotImplementedError
+
+
+class Observer:
+    """Told of each activation of a step and of each stored state; this one takes no note."""
+
+    def activated(self, step_name: str, nanoseconds: int, items: list[Any], answers: list[Any]) -> None:
+        """Take note that a step answered items within that time."""
+
+    def stored(self, step_name: str, size: int) -> None:
+        """Take note of how many bytes a step's state takes."""
+
+
+UNOBSERVED = Observer()
+
+
+class StageLogic(StatefulBatchLogic[Any, Any, bytes]):
+    """A stage as Bytewax hosts it: pickles its state at each snapshot, with the stage's layout."""
+
+    def __init__(self, name: str, stage: Stage[Any], resume: bytes | None, observer: Observer) -> None:
+        self._name = name
+        self._stage = stage
+        self._observer = observer
+        self._state = stage.fresh() if resume is None else unpack(name, stage, resume)
+
+    def on_batch(self, values: list[Any]) -> tuple[Iterable[Any], bool]:
+        """Step through the items in order."""
+        began = perf_counter_ns()
+        answers: list[Any] = []
+        for value in values:
+            answers.extend(self._stage.step(self._state, value))
+        self._observer.activated(self._name, perf_counter_ns() - began, values, answers)
+        return answers, StatefulBatchLogic.RETAIN
+
+    def notify_at(self) -> datetime | None:
+        """Ask for no wake-up: time comes in with the items."""
+        return None
+
+    def snapshot(self) -> bytes:
+        """Return the state as it is now."""
+        packed = pack(self._stage, self._state)
+        self._observer.stored(self._name, len(packed))
+        return packed
+
+
+def pack(stage: Stage[Any], state: Any) -> bytes:
+    """Return a state as bytes, with the layout that reads it."""
+    return pickle.dumps((type(stage).__name__, stage.layout, state), protocol=pickle.HIGHEST_PROTOCOL)
+
+
+def unpack(name: str, stage: Stage[Any], stored: bytes) -> Any:
+    """Return a stored state; raises StateRefused where it is of another stage or layout."""
+    owner, layout, state = pickle.loads(stored)  # noqa: S301  written by this program into its own recovery folder
+    if (owner, layout) != (type(stage).__name__, stage.layout):
+        raise StateRefused(
+            f"step {name} holds a state of {owner} layout {layout}, this version reads {type(stage).__name__} "
+            f"layout {stage.layout}; start with a new output folder, or run the version that wrote it"
+        )
+    return state
+
+
+def hang(step_name: str, up: KeyedStream[Any], stage: Stage[Any], observer: Observer) -> KeyedStream[Any]:
+    """Hang a stage on a stream under a lasting step name."""
+    return op.stateful_batch(step_name, up, lambda resume: StageLogic(step_name, stage, resume, observer))
