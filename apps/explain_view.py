@@ -1,7 +1,9 @@
 """An explanation as a person reads it: the stages in the order of the business, the answer first."""
 
+import math
 from collections.abc import Iterator
 
+from rich.columns import Columns
 from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.table import Table
@@ -47,24 +49,21 @@ def _heading(words: str) -> Text:
 
 def _bar(bar: BarSeen) -> Text:
     revision = f", revision {bar.version}" if bar.version else ""
-    ended = ", closed by the end of the input" if bar.ended else ""
     return Text(
-        f"{bar.interval} s, {stamp(bar.open_at)} to {stamp(bar.close_at)}, {bar.session}{revision}{ended}\n"
+        f"{bar.interval} s, {stamp(bar.open_at)} to {stamp(bar.close_at)}, {bar.session}{revision}\n"
         f"open {bar.open:g}  high {bar.high:g}  low {bar.low:g}  close {bar.close:g}  "
         f"volume {bar.volume:,.0f}  vwap {bar.vwap:.4f}  trades {bar.trade_count:,}"
     )
 
 
-def _features(features: tuple[Measured, ...]) -> Table:
-    table = Table(box=None, pad_edge=False)
-    table.add_column("feature")
-    table.add_column("value", justify="right")
-    table.add_column("unit")
-    table.add_column("meaning", overflow="fold")
-    for feature in features:
-        value = "not yet" if feature.value != feature.value else f"{feature.value:.6g}"
-        table.add_row(feature.name, value, feature.unit, feature.meaning)
-    return table
+def _features(features: tuple[Measured, ...]) -> Columns:
+    """Return the features, as many on a line as fit; what each means stands in the catalogue and in the JSON form."""
+    lines = [f"{feature.name:<23}{_value(feature):>12} {feature.unit:<13}" for feature in features]
+    return Columns(lines, column_first=True)
+
+
+def _value(feature: Measured) -> str:
+    return "not yet" if math.isnan(feature.value) else f"{feature.value:.6g}"
 
 
 def _reasoning(reasoning: Reasoning, *, audit: bool) -> Iterator[RenderableType]:
@@ -99,7 +98,7 @@ def _stages(reasoning: Reasoning) -> Iterator[tuple[str, str]]:
         reasoning.intent,
     )
     if score is not None:
-        value = "none yet" if score.score != score.score else f"{score.score:+.3f}"
+        value = "none yet" if math.isnan(score.score) else f"{score.score:+.3f}"
         moved = (
             f"{STANDS[score.previous]} to {STANDS[score.direction]}"
             if score.changed
@@ -163,9 +162,10 @@ def _executions(executions: tuple[Execution, ...]) -> Table:
     for execution in executions:
         what = ExecType(execution.exec_type).name.lower().replace("_", " ")
         status = OrdStatus(execution.ord_status).name.lower().replace("_", " ")
+        happened = what if what == status else f"{what}, {status}"
         table.add_row(
             stamp(execution.event_at)[11:],
-            f"{what}, {status}" + (f": {execution.text}" if execution.text else ""),
+            f"{happened}: {execution.text}" if execution.text else happened,
             f"{execution.last_qty:,}",
             "" if execution.last_px is None else f"{execution.last_px:f}",
             f"{execution.cum_qty:,}",

@@ -22,7 +22,6 @@ class BarSeen(msgspec.Struct, frozen=True, kw_only=True):
     vwap: float
     trade_count: int
     session: str
-    ended: bool
 
 
 class Measured(msgspec.Struct, frozen=True, kw_only=True):

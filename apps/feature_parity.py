@@ -1,4 +1,4 @@
-"""Are the features that were served the features that the lake says? A sample computed again, from bars and ticks.
+"""Are the features that were served the ones that a sample, computed again from bars and ticks, comes to?
 
 The sample's rows are computed from the first bar of their instrument on, by the kernels of the desk: minute bars
 as they were known at the row (`market.bars`), and quote bars gathered again from `market.trades` and
@@ -201,9 +201,13 @@ def _as_known(bars: _Bars, revisions: int, last_at: int) -> NDArray[np.void]:
 
 
 def _kept_quotes(quotes: NDArray[np.void], bars: _Bars) -> NDArray[np.void]:
-    """Return quote bars without those of bars that a late trade brought into being: the desk had let them go."""
+    """Return one instrument's quote bars, its index 0, without those of bars that a late trade brought into being.
+
+    Such a bar has no quote bar in the desk either: that had been let go by then.
+    """
     born_late = bars.revised["close_at"][bars.revised["version"] == 0]
     kept: NDArray[np.void] = quotes[~np.isin(quotes["close_at"], born_late)]
+    kept["instrument"] = 0
     return kept
 
 
@@ -261,9 +265,8 @@ def _bars(run: KeptRun, name: str, interval_seconds: int) -> _Bars:
         .collect()
     )
     bars = np.zeros(frame.height, BAR)
-    for field in BAR.names or ():
-        if field != "instrument":
-            bars[field] = frame[field].to_numpy()
+    for field in (name for name in BAR.names or () if name in frame.columns and name != "instrument"):
+        bars[field] = frame[field].to_numpy()
     late = (bars["version"] > 0) | (bars["known_at"] > bars["close_at"] + SECOND)
     regular, revised = bars[~late], bars[late]
     order = np.lexsort((revised["version"], revised["known_at"]))

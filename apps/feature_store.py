@@ -169,9 +169,12 @@ def write_rows(rows: pl.DataFrame, target: Path) -> None:
 
 
 def as_json(rows: pl.DataFrame) -> list[dict[str, Any]]:
-    """Return rows with instants as ISO text and what does not speak as None."""
+    """Return rows with instants as ISO text, and None for what is missing or not finite."""
+    numbers = rows.select(pl.selectors.float()).columns
     instants = pl.selectors.datetime().dt.strftime("%Y-%m-%dT%H:%M:%S%.9fZ")
-    return rows.with_columns(instants, pl.selectors.float().fill_nan(None)).to_dicts()
+    return rows.with_columns(
+        instants, *(pl.when(pl.col(n).is_finite()).then(pl.col(n)).alias(n) for n in numbers)
+    ).to_dicts()
 
 
 def _instruments(run: KeptRun) -> tuple[str, ...]:

@@ -25,7 +25,12 @@ class KeptRun(RunPaths):
             raise RunFolderError(
                 f"{path} {what}; make one with `ita demo --out {path}` or `ita replay SOURCE --out {path}`"
             )
-        self.manifest: dict[str, Any] = json.loads((path / MANIFEST).read_text())
+        try:
+            self.manifest: dict[str, Any] = json.loads((path / MANIFEST).read_text())
+        except ValueError as error:
+            raise RunFolderError(
+                f"{path / MANIFEST} is not JSON ({error}); choose another folder, or remove this one and run again"
+            ) from error
         self.finished = (path / SUMMARY).exists()
 
     def summary(self) -> dict[str, Any]:

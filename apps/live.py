@@ -11,6 +11,7 @@ from apps.run_folder import RunFolder, RunFolderError
 from apps.running import RunOptions, Stopwatch, peak_rss_mb, run_desk, stop_on_signal
 from apps.summary import summarise
 from config.settings import read_settings
+from connectors.files.lake_reference import keep_reference
 from connectors.files.open_source import open_sources
 from connectors.tick_input import Pace, Stop
 from operators.stage import UNOBSERVED
@@ -45,6 +46,7 @@ def run_live(live: Live, out: Path) -> None:
         stop, watch = Stop(), Stopwatch()
         pace = Pace(live.speed, time.monotonic_ns) if live.speed > 0 else None
         options = RunOptions(batch_rows=BATCH_ROWS, epoch_seconds=EPOCH_SECONDS, pace=pace, raw=True)
+        keep_reference(folder.lake, source)
         with stop_on_signal(stop):
             run_desk(settings, folder, source, options, stop, metrics or UNOBSERVED)
         if stop.asked.is_set():

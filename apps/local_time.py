@@ -2,7 +2,6 @@
 
 import re
 from datetime import UTC, date, datetime, time
-from datetime import tzinfo as TimeZone  # noqa: N812  a class, under the name that says what it is
 
 from connectors.files.new_york import ZONE
 from domain.market import SECOND
@@ -17,9 +16,9 @@ class NoInstant(ValueError):
     """A text names no instant."""
 
 
-def local(instant: int, zone: TimeZone = ZONE) -> datetime:
-    """Return an instant (ns UTC) on a wall clock, to the second."""
-    return datetime.fromtimestamp(instant // SECOND, zone)
+def local(instant: int) -> datetime:
+    """Return an instant (ns UTC) on New York's wall clock, to the second."""
+    return datetime.fromtimestamp(instant // SECOND, ZONE)
 
 
 def day_of(instant: int) -> str:

@@ -10,6 +10,7 @@ from apps.running import RunOptions, Stopwatch, peak_rss_mb, run_desk
 from apps.summary import summarise
 from apps.workers import run_workers
 from config.settings import read_settings
+from connectors.files.lake_reference import keep_reference
 from connectors.files.open_source import open_sources
 from connectors.tick_input import Stop
 
@@ -75,6 +76,7 @@ def _replayed(request: Request, out: Path) -> dict[str, Any]:
         if request.workers == 1:
             run_desk(settings, folder, source, options, Stop())
         else:
+            keep_reference(folder.lake, source)
             run_workers(request.task(), out, request.workers, options)
         elapsed = watch.seconds()
         summary = summarise(folder.lake, folder.journal, elapsed, peak_rss_mb())

@@ -1,7 +1,6 @@
 """How an output folder stands: begun, held, finished, whole, and the same in lake, journal and summary."""
 
 import fcntl
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -34,9 +33,6 @@ def examine_run(out: Path) -> Iterator[Finding]:
             yield well("run", f"{out} is empty: a new run may begin in it")
         else:
             yield broken("run", str(error), "choose another folder with --out")
-        return
-    except json.JSONDecodeError as error:
-        yield broken("run", f"run.json of {out} cannot be read: {error}", "remove the folder and run again")
         return
     yield _standing(run, held=held)
     yield from _staging(run, held=held)

@@ -1,10 +1,12 @@
 """Runs a desk in an output folder, in one process or in several that meet over embedded topics, and sums it up."""
 
+import gc
 import resource
 import signal
+import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
 from types import FrameType
@@ -16,16 +18,23 @@ from bytewax.recovery import RecoveryConfig
 from apps.assembly import Assembly, assemble
 from apps.run_folder import RunPaths
 from config.settings import Settings
+from connectors.feast.sink import FeastSink
 from connectors.lake.codec import MarketCodec
 from connectors.lake.sink import LakeSink
 from connectors.source import TickSource
 from connectors.sqlite.sink import JournalSink
 from connectors.tick_input import Pace, Stop, TickInput
+from feature_repo.declarations import declarations
+from features.catalogue import CATALOGUE
 from flows import desk
 from flows.decisions import DecisionEdges
 from flows.market_data import MarketEdges
 from flows.stages import BOOK
 from operators.stage import UNOBSERVED, Observer
+
+PUSH_SECONDS = 1.0
+LIVE_COLLECTION = (50_000, 50, 1_000)
+LIVE_SWITCH_SECONDS = 0.0002
 
 
 @dataclass(frozen=True)
@@ -59,6 +68,14 @@ def market_edges(
             market_codec(settings, source, made),
             rows_per_file=settings.base.lake.rows_per_file,
             durable=options.durable,
+        ),
+        feature_store=FeastSink(
+            folder.feature_store,
+            mine,
+            made.universe.names,
+            CATALOGUE,
+            declarations,
+            push_seconds=PUSH_SECONDS if options.pace else None,
         ),
         raw=options.raw,
     )
@@ -94,12 +111,31 @@ def run_desk(
         decision_edges(settings, folder, options),
         made.stages,
     )
-    run_flow(flow, folder.recovery("desk"), options.epoch_seconds)
+    run_flow(flow, folder.recovery("desk"), options.epoch_seconds, live=options.pace is not None)
 
 
-def run_flow(flow: Dataflow, recovery: RecoveryConfig, epoch_seconds: float) -> None:
-    """Run a flow in this process, resuming where its recovery store stands."""
-    bytewax.testing.run_main(flow, epoch_interval=timedelta(seconds=epoch_seconds), recovery_config=recovery)
+def run_flow(flow: Dataflow, recovery: RecoveryConfig, epoch_seconds: float, *, live: bool = False) -> None:
+    """Run a flow in this process, resuming where its recovery store stands; `live` where answers must be prompt."""
+    with promptly() if live else nullcontext():
+        bytewax.testing.run_main(
+            flow, epoch_interval=timedelta(seconds=epoch_seconds), recovery_config=recovery
+        )
+
+
+@contextmanager
+def promptly() -> Iterator[None]:
+    """Keep Python out of the way of a flow: seldom collect garbage, never what is there already; yield the GIL soon."""
+    thresholds, interval = gc.get_threshold(), sys.getswitchinterval()
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*LIVE_COLLECTION)
+    sys.setswitchinterval(LIVE_SWITCH_SECONDS)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(interval)
+        gc.set_threshold(*thresholds)
+        gc.unfreeze()
 
 
 @contextmanager

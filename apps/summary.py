@@ -12,6 +12,8 @@ from connectors.lake.digest import counts, digests
 from connectors.sqlite.journal import Journal
 
 QUARANTINE = "quarantine."
+STILL_IN_MARKET = frozenset({"late_for_closed_bar", "beyond_revision_horizon", "cancel_of_unknown_trade"})
+"""Reasons of rows that no bar takes any more: they stand in the market topics as well."""
 
 
 def summarise(lake: Path, journal: Path, elapsed_seconds: float, peak_rss_mb: float) -> dict[str, Any]:
@@ -19,7 +21,7 @@ def summarise(lake: Path, journal: Path, elapsed_seconds: float, peak_rss_mb: fl
     by_topic = counts(lake)
     ticks = sum(by_topic.get(topic, 0) for topic in ("market.trades", "market.quotes"))
     quarantined = _quarantined(lake)
-    received = ticks + sum(count for name, count in quarantined.items() if not name.startswith("late"))
+    received = ticks + sum(count for reason, count in quarantined.items() if reason not in STILL_IN_MARKET)
     with Journal(journal) as book:
         positions = [
             {

@@ -10,10 +10,12 @@ import os
 import subprocess
 import sys
 import threading
+import traceback
 from pathlib import Path
 from typing import Any
 
 from apps.assembly import assemble
+from apps.failures import described
 from apps.run_folder import RunPaths
 from apps.running import RunOptions, decision_edges, market_edges, run_flow
 from config.settings import read_settings
@@ -56,7 +58,8 @@ def run_workers(task: dict[str, Any], out: Path, workers: int, options: RunOptio
         for process, _ in running:
             if process.poll() is None:
                 process.kill()
-            process.wait()
+            with process:
+                process.wait()
 
 
 def _start(task: dict[str, Any], out: Path) -> tuple[subprocess.Popen[bytes], Path]:
@@ -115,4 +118,8 @@ def _end_with_parent() -> None:
 
 if __name__ == "__main__":
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    work(json.loads(sys.argv[1]))
+    try:
+        work(json.loads(sys.argv[1]))
+    except Exception as failure:  # noqa: BLE001  the last door: it goes to the log, and its words to the parent
+        traceback.print_exc()
+        sys.exit(described(failure))

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from time import perf_counter_ns
+from time import perf_counter_ns, sleep
 
 import numpy as np
 from bytewax.inputs import AbortExecution, FixedPartitionedSource, StatefulSourcePartition
@@ -21,6 +21,9 @@ from domain.market import END, Chunk, Malformed, MarketBatch, Ticks, empty_ticks
 
 AHEAD_CHUNKS = 4
 PAST = datetime(2000, 1, 1, tzinfo=UTC)
+EMPTY_POLLS_MAX = 8
+WAIT_SECONDS_MAX = 0.001
+HEARTBEAT_NANOSECONDS = 10_000_000
 
 
 @dataclass(frozen=True)
@@ -123,6 +126,7 @@ class TickPartition(StatefulSourcePartition[tuple[str, MarketBatch], Position]):
         self._held: list[tuple[int, Ticks, tuple[Malformed, ...]]] = []
         self._anchor: tuple[int, int] | None = None
         self._ended = self._said_end = self._snapshot_since_stop = False
+        self._empty_polls = 0
         owned = settings.owned(shard)
         self._decoder = Decoder(chunks_from(settings.source, settings.index, owned, self._position))
 
@@ -131,7 +135,7 @@ class TickPartition(StatefulSourcePartition[tuple[str, MarketBatch], Position]):
         if self._settings.stop.asked.is_set():
             if self._snapshot_since_stop:
                 raise AbortExecution
-            return []
+            return self._wait(WAIT_SECONDS_MAX)
         if self._said_end:
             raise StopIteration
         if not self._held and not self._ended:
@@ -158,27 +162,38 @@ class TickPartition(StatefulSourcePartition[tuple[str, MarketBatch], Position]):
     def _paced(self) -> list[tuple[str, MarketBatch]]:
         pace = self._settings.pace
         assert pace is not None  # noqa: S101  the caller has looked
-        first_at = (
-            int(self._held[0][1].known_at[0]) if row_count(self._held[0][1]) else self._position.watermark
-        )
+        known_at = self._held[0][1].known_at
+        if not len(known_at):
+            return self._take(0)
         if self._anchor is None:
-            self._anchor = (pace.clock(), max(self._position.watermark, first_at))
+            self._anchor = (pace.clock(), max(self._position.watermark, int(known_at[0])))
         begun, event_at = self._anchor
         now_at = event_at + int((pace.clock() - begun) * pace.speed)
-        due = int(np.searchsorted(self._held[0][1].known_at, now_at, side="right"))
-        if due == 0 and row_count(self._held[0][1]):
-            return self._heartbeat(now_at)
-        return self._take(min(due, self._settings.batch_rows))
+        due = int(np.searchsorted(known_at, now_at, side="right"))
+        if due == 0:
+            return self._heartbeat(now_at, (int(known_at[0]) - now_at) / pace.speed / 1e9)
+        self._empty_polls = 0
+        waited = int((now_at - int(known_at[0])) / pace.speed)
+        rows = min(due, self._settings.batch_rows)
+        return self._take(rows, waited, now_at + 1 if rows == due < len(known_at) else -1)
 
-    def _heartbeat(self, now_at: int) -> list[tuple[str, MarketBatch]]:
+    def _heartbeat(self, now_at: int, seconds: float) -> list[tuple[str, MarketBatch]]:
         """Say how far the shard is although it has nothing, each ten milliseconds of event time at the most."""
-        if now_at < self._position.watermark + 10_000_000:
-            return []
+        if now_at < self._position.watermark + HEARTBEAT_NANOSECONDS:
+            return self._wait(seconds)
         segment, rows, malformed = self._position.segment, self._position.rows, self._position.malformed
         self._position = Position(segment, rows, malformed, now_at)
         return [(self._shard, MarketBatch(now_at, empty_ticks(), arrived=perf_counter_ns()))]
 
-    def _take(self, rows: int) -> list[tuple[str, MarketBatch]]:
+    def _wait(self, seconds: float) -> list[tuple[str, MarketBatch]]:
+        """Answer with nothing; after a few such answers, sleep until something may be due, a millisecond at most."""
+        self._empty_polls += 1
+        if self._empty_polls > EMPTY_POLLS_MAX:
+            sleep(min(seconds, WAIT_SECONDS_MAX))
+        return []
+
+    def _take(self, rows: int, waited: int = 0, reached_at: int = -1) -> list[tuple[str, MarketBatch]]:
+        """Hand out rows, the first of which came `waited` ns ago; all before `reached_at` (ns UTC) are among them."""
         segment, ticks, malformed = self._held.pop(0)
         count = row_count(ticks)
         rows = min(rows, count)
@@ -186,16 +201,16 @@ class TickPartition(StatefulSourcePartition[tuple[str, MarketBatch], Position]):
             self._held.insert(0, (segment, select(ticks, slice(rows, None)), ()))
         before = self._position if self._position.segment == segment else Position(segment)
         last_at = int(ticks.known_at[rows - 1]) if rows else self._position.watermark
-        watermark = max(self._position.watermark, last_at)
+        watermark = max(self._position.watermark, last_at, reached_at)
         self._position = Position(segment, before.rows + rows, before.malformed + len(malformed), watermark)
         batch = MarketBatch(
-            watermark, select(ticks, slice(0, rows)), malformed=malformed, arrived=perf_counter_ns()
+            watermark, select(ticks, slice(0, rows)), malformed=malformed, arrived=perf_counter_ns() - waited
         )
         return [(self._shard, batch)]
 
     def next_awake(self) -> datetime | None:
-        """Ask to be called again at once, where rows do not wait for a clock."""
-        return None if self._settings.pace else PAST
+        """Ask to be called again at once; the polls that find nothing wait by themselves."""
+        return PAST
 
     def snapshot(self) -> Position:
         """Return how far the shard has read."""

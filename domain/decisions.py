@@ -25,8 +25,9 @@ class Direction(StrEnum):
 class Signal(Record, frozen=True, kw_only=True):
     """`SignalGenerated`: a strategy changed its mind about an instrument at the close of a bar.
 
-    `score` in [-1, 1]; score, volatility and price are None where the bar says nothing of them; `bar_close_at` and `bar_version` name the bar that it was read from; `volatility` is the
-    annualised volatility estimate (fraction) that sizing uses.
+    `score` in [-1, 1]; score, volatility and price are None where the bar says nothing of them; `bar_close_at` and
+    `bar_version` name the bar that it was read from; `volatility` is the annualised volatility estimate (fraction)
+    that sizing uses.
     """
 
     signal_id: str

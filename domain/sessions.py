@@ -76,3 +76,9 @@ def session_table(calendar: str, first: str, last: str) -> SessionTable:
     return SessionTable(
         np.array(edges), np.array(labels, np.int32), np.array([*days, days[-1] + 1], np.int32)
     )
+
+
+def trading_days(calendar: str, first: str, last: str) -> list[str]:
+    """Return the days with a session of an exchange calendar, as ISO dates, from `first` to `last` (inclusive)."""
+    exchange = exchange_calendars.get_calendar(calendar, start=first, end=last)
+    return [day.date().isoformat() for day in exchange.sessions]

@@ -5,10 +5,11 @@ from typing import NamedTuple
 
 import msgspec
 
+from connectors.feast.codec import END_OF_FEATURES, FeatureItem
 from connectors.lake.codec import END_OF_INPUT
 from connectors.lake.lanes import LakeItem, Raw, Records, Refused
 from connectors.topics.sink import END_OF_TOPIC, EndOfTopic
-from domain.market import END, FeatureRows, MarketBatch, row_count
+from domain.market import END, MarketBatch, row_count
 from operators.bars import Bars
 from operators.best_quotes import BestQuotes
 from operators.decision_records import Decided
@@ -60,10 +61,15 @@ def market_rows(item: tuple[str, MarketBatch]) -> list[tuple[str, LakeItem]]:
     return made
 
 
-def feature_rows(item: tuple[str, MarketBatch]) -> list[tuple[str, FeatureRows]]:
-    """Return a batch's feature rows, for the feature store."""
+def feature_rows(item: tuple[str, MarketBatch]) -> list[tuple[str, FeatureItem]]:
+    """Return a batch's feature rows, and their end, for the feature store."""
     shard, batch = item
-    return [(shard, batch.features)] if batch.features is not None and len(batch.features.bars) else []
+    made: list[tuple[str, FeatureItem]] = []
+    if batch.features is not None and len(batch.features.bars):
+        made.append((shard, batch.features))
+    if batch.watermark == END:
+        made.append((shard, END_OF_FEATURES))
+    return made
 
 
 def for_book(item: tuple[str, MarketBatch]) -> list[tuple[str, MarketBatch | EndOfTopic]]:

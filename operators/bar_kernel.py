@@ -204,39 +204,6 @@ def advance(watermark, open_bars, touched, clock, intervals, edges, labels, late
 
 
 @_compiled
-def _count(  # type: ignore[no-untyped-def]
-    opened,
-    high,
-    low,
-    closed,
-    only,
-    volume,
-    notional,
-    trade_count,
-    slot,
-    which,
-    at,
-    quantity,
-    condition,
-    in_order,
-):
-    """Let a trade change what its conditions let it change."""
-    if condition & _HIGH_LOW:
-        high[slot, which] = max(high[slot, which], at)
-        low[slot, which] = min(low[slot, which], at)
-    if condition & _OPEN_CLOSE and in_order:
-        if np.isnan(opened[slot, which]):
-            opened[slot, which] = at
-        closed[slot, which] = at
-    elif condition & (_IF_ONLY | _OPEN_CLOSE):
-        only[slot, which] = at
-    if condition & _VOLUME:
-        volume[slot, which] += quantity
-        notional[slot, which] += at * quantity
-        trade_count[slot, which] += 1
-
-
-@_compiled
 def accumulate(  # type: ignore[no-untyped-def]
     event_at,
     known_at,
@@ -305,30 +272,19 @@ def accumulate(  # type: ignore[no-untyped-def]
             high[slot, which], low[slot, which] = -np.inf, np.inf
             volume[slot, which] = notional[slot, which] = 0.0
             trade_count[slot, which] = 0
-        if conditions is None:
+        condition = _EFFECT if conditions is None else conditions[row]
+        in_order = conditions is None or flags is None or flags[row] & _OUT_OF_ORDER == 0
+        if condition & _HIGH_LOW:
             high[slot, which] = max(high[slot, which], at)
             low[slot, which] = min(low[slot, which], at)
+        if condition & _OPEN_CLOSE and in_order:
+            if conditions is not None and np.isnan(opened[slot, which]):
+                opened[slot, which] = at
             closed[slot, which] = at
+        elif condition & (_IF_ONLY | _OPEN_CLOSE):
+            only[slot, which] = at
+        if condition & _VOLUME:
             volume[slot, which] += quantity
             notional[slot, which] += at * quantity
             trade_count[slot, which] += 1
-            continue
-        in_order = flags is None or flags[row] & _OUT_OF_ORDER == 0
-        mark = conditions[row]
-        _count(
-            opened,
-            high,
-            low,
-            closed,
-            only,
-            volume,
-            notional,
-            trade_count,
-            slot,
-            which,
-            at,
-            quantity,
-            mark,
-            in_order,
-        )
     return count, made

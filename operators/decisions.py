@@ -15,12 +15,14 @@ that nobody waits for are taken into the marks by a compiled scan, and cost no P
 import numpy as np
 from numba import njit
 
-from domain.market import END, Kind, Ordered
+from domain.market import END, Condition, Kind, Ordered
 from operators.decision_records import Decided, Score, nothing_decided
 from operators.desk import Desk
 from operators.desk_state import DeskParams, DeskState, fresh_desk
 from operators.marks import Cursor
 from operators.stage import Stage
+
+_TRADED = np.uint32(Condition.MOVES_OPEN_CLOSE)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -35,6 +37,8 @@ def next_asking(scores, start, unsettled):  # type: ignore[no-untyped-def]
 
 class Decisions(Stage[DeskState]):
     """The whole desk behind the signals, with the simulated venue inside."""
+
+    layout = "2"
 
     def __init__(self, params: DeskParams) -> None:
         self.params = params
@@ -80,7 +84,7 @@ class Decisions(Stage[DeskState]):
         which, now_at = int(ticks.instrument[row]), int(ticks.known_at[row])
         if ticks.kind is not None and ticks.kind[row] == Kind.QUOTE:
             desk.on_quote(which, now_at)
-        else:
+        elif ticks.conditions is None or ticks.conditions[row] & _TRADED:
             desk.on_trade(which, float(ticks.price[row]), float(ticks.size[row]), now_at)
         return now_at
 

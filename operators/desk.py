@@ -32,7 +32,15 @@ from operators.decision_records import (
 from operators.desk_state import DeskParams, DeskState, Working
 from operators.marks import exact_mark, mark_price
 from operators.orders import Applied, OrderState, apply_report
-from operators.positions import apply_execution, apply_split, holding, set_price, start_day, valuation
+from operators.positions import (
+    apply_execution,
+    apply_split,
+    holding,
+    reconcile,
+    set_price,
+    start_day,
+    valuation,
+)
 from operators.sizing import size_position
 from operators.venue import (
     Top,
@@ -45,6 +53,10 @@ from operators.venue import (
     submit,
     wants,
 )
+
+
+class BookBroken(RuntimeError):
+    """Cash and positions do not come to what was earned: the desk's books are wrong, so it stops."""
 
 
 class OrderBroken(RuntimeError):
@@ -332,6 +344,7 @@ class Desk:
         for (strategy, symbol), held in state.positions.holdings.items():
             if held.quantity or held.realised or held.fees:
                 self._position(strategy, symbol, now_at, "end of session")
+        self._reconcile()
         start_day(state.positions)
         state.marks["prior_close"] = state.marks["last"]
         state.session_end_at = self.params.sessions.regular(now_at)[1]
@@ -356,10 +369,19 @@ class Desk:
         for (strategy, symbol), held in self.state.positions.holdings.items():
             if held.quantity or held.realised or held.fees:
                 self._position(strategy, symbol, last_at, "end of input")
+        self._reconcile()
         value = valuation(self.state.positions)
         self.decided.snapshots.append(
             snapshot_of(self.params.account, value, last_at, self._next("snapshots"))
         )
+
+    def _reconcile(self) -> None:
+        """Check that cash and positions come to what was earned; a break stops the book."""
+        difference = reconcile(self.state.positions)
+        if difference != 0:
+            raise BookBroken(
+                f"account {self.params.account} is off by {difference}: cash and positions disagree"
+            )
 
     def _settle(self, score: Score, *, unsettled: bool) -> None:
         self.state.unsettled[self._strategy[score.strategy], self._index[score.symbol]] = unsettled

@@ -91,22 +91,33 @@ class Cursor:
         self.ticks = ticks
         self.row = 0
         self._marks, self._marks_at = marks, marks_at
+        self._kind = np.zeros(row_count(ticks), np.uint8) if ticks.kind is None else ticks.kind
         none = np.empty(0)
-        sides = (ticks.best_bid, ticks.best_bid_size, ticks.best_ask, ticks.best_ask_size)
-        self._columns = (
-            ticks.known_at,
-            ticks.instrument,
-            np.zeros(row_count(ticks), np.uint8) if ticks.kind is None else ticks.kind,
-            ticks.price,
-            ticks.conditions,
-            *(none if side is None else side for side in sides),
-        )
+        self._bid = none if ticks.best_bid is None else ticks.best_bid
+        self._bid_size = none if ticks.best_bid_size is None else ticks.best_bid_size
+        self._ask = none if ticks.best_ask is None else ticks.best_ask
+        self._ask_size = none if ticks.best_ask_size is None else ticks.best_ask_size
 
     def advance(self, until: int, wanted: NDArray[np.bool_]) -> bool:
         """Go on to `until`, or to behind the next wanted row; say which it was."""
         if self.row >= row_count(self.ticks):
             return False
-        self.row, stopped = scan(*self._columns, self.row, until, wanted, self._marks, self._marks_at)
+        self.row, stopped = scan(
+            self.ticks.known_at,
+            self.ticks.instrument,
+            self._kind,
+            self.ticks.price,
+            self.ticks.conditions,
+            self._bid,
+            self._bid_size,
+            self._ask,
+            self._ask_size,
+            self.row,
+            until,
+            wanted,
+            self._marks,
+            self._marks_at,
+        )
         return bool(stopped)
 
 

@@ -137,10 +137,11 @@ class OrderState:
 def apply_report(state: OrderState, execution: Execution) -> Applied:
     """Change `state` by an execution report, and say what became of it.
 
-    Idempotent on ExecID(17). Invariants 1 and 2 of 5.1: LeavesQty = OrderQty - CumQty while working and 0 when final,
-    CumQty = sum of LastQty, never above OrderQty. A fill behind a cancel or an expiry is real: it counts, the order
-    stays ended, and the answer is the break `LATE_FILL`. An order filled whole while a cancel is pending is Filled, for
-    the cancel reject that follows is no execution report. After a report in effect, ask `apply_waiting`.
+    Idempotent on ExecID(17). Invariants 1 and 2 of 5.1: LeavesQty = OrderQty - CumQty while working and 0 when
+    final, CumQty = sum of LastQty, never above OrderQty. A fill behind a cancel or an expiry is real: it counts,
+    the order stays ended, and the answer is the break `LATE_FILL`, in whichever order the two come in. An order
+    filled whole while a cancel is pending is Filled, for the cancel reject that follows is no execution report.
+    After a report in effect, ask `apply_waiting`.
     """
     if not _same_order(state.order, execution):
         return Applied.WRONG_ORDER
@@ -210,13 +211,13 @@ def _contradiction(order: Order, execution: Execution) -> Applied | None:
 
 
 def _behind(state: OrderState, execution: Execution) -> Applied:
-    """Answer a report that is older than the last one in effect, and came after it."""
+    """Answer a report that is older than the last one in effect; an end ends the order all the same."""
     if execution.exec_type is ExecType.TRADE or execution.cum_qty > state.cum_qty:
         return Applied.QUANTITIES_DISAGREE
     if execution.ord_status not in FINAL:
         state.exec_ids.add(execution.exec_id)
         return Applied.SUPERSEDED
-    if execution.ord_status not in _ENDS_UNFILLED or execution.cum_qty == state.cum_qty:
+    if execution.ord_status not in _ENDS_UNFILLED or state.status in _ENDS_UNFILLED:
         return Applied.ILLEGAL_TRANSITION
     state.status = execution.ord_status
     state.exec_ids.add(execution.exec_id)

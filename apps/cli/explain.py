@@ -25,7 +25,7 @@ def explain(
 ) -> None:
     """Explain an order, or what each strategy did about an instrument at an instant: bar, features, checks, fills.
 
-    Examples: ita explain 3f2a91 --out out/demo; ita explain --instrument AAPL --at 10:30 --out out/demo
+    Examples: ita explain 3f2a91 --out out/demo; ita explain --instrument ELARA --at 10:30 --out out/demo
     """
     import msgspec
     from rich.console import Console

@@ -52,7 +52,7 @@ def get(
 
 
 @app.command("history")
-def history(
+def history(  # noqa: PLR0913, PLR0917  one for each option
     out: Out = Path("out/demo"),
     entities: Entities = None,
     instruments: Instruments = None,

@@ -26,41 +26,45 @@ def main() -> None:
     os.environ.setdefault("RUST_BACKTRACE", "0")
     _register()
     try:
-        app(standalone_mode=False)
+        code = app(standalone_mode=False)
     except (typer.Exit, SystemExit) as left:
         sys.exit(getattr(left, "exit_code", getattr(left, "code", 0)))
     except Exception as failure:  # noqa: BLE001  the last door: everything becomes a message and a code
         sys.exit(_explain(failure))
+    sys.exit(code if isinstance(code, int) else 0)
 
 
 def _explain(failure: Exception) -> int:
     """Say what went wrong in a line; return the exit code."""
-    import click
-
+    from apps.failures import described
     from apps.run_folder import RunFolderError
     from config.settings import SettingsError
     from connectors.source import SourceError
 
-    if isinstance(failure, click.ClickException):
-        failure.show()
-        return WRONG_USE
-    if isinstance(failure, click.exceptions.Abort):
+    if isinstance(failure, typer.Abort):
         return WORK_FAILED
+    usage = getattr(failure, "format_message", None)
     wrong_use: tuple[type[Any], ...] = (WrongUse, RunFolderError, SettingsError, SourceError)
-    print(
-        f"ita: {failure}" if isinstance(failure, wrong_use) else f"ita: {type(failure).__name__}: {failure}",
-        file=sys.stderr,
-    )
-    return WRONG_USE if isinstance(failure, wrong_use) else WORK_FAILED
+    if usage is not None:
+        print(f"ita: {usage()}; see ita --help", file=sys.stderr)
+        return WRONG_USE
+    if isinstance(failure, wrong_use):
+        print(f"ita: {failure}", file=sys.stderr)
+        return WRONG_USE
+    print(f"ita: {described(failure)}", file=sys.stderr)
+    return WORK_FAILED
 
 
 def _register() -> None:
     """Hang the commands; each imports what it needs when it is called."""
-    from apps.cli import demo, replay, run
+    from apps.cli import demo, doctor, explain, features, replay, run
 
     app.command("demo")(demo.demo)
     app.command("replay")(replay.replay)
     app.command("run")(run.run)
+    app.command("explain")(explain.explain)
+    app.command("doctor")(doctor.doctor)
+    app.add_typer(features.app, name="features")
 
 
 if __name__ == "__main__":

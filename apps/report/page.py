@@ -10,7 +10,9 @@ from apps.report.charts import MARKERS_MAX, equity_chart, price_chart
 from apps.report.look import SCRIPT, STYLE, WITHOUT_SCRIPT
 from apps.report.readings import (
     INSTRUMENTS_MAX,
+    Curve,
     Span,
+    Story,
     bar_counts,
     curves,
     flag_counts,
@@ -41,12 +43,12 @@ def write_report(folder: Path, target: Path) -> None:
     """
     run = KeptRun(folder)
     summary = run.summary()
-    days = windows(run)
+    days, told, accounts = windows(run), stories(run), curves(run)
     parts = [
         _head(run, days),
-        _figures(run, summary),
-        _prices(run, days),
-        _equity(run, days),
+        _figures(summary, told, accounts),
+        _prices(told, days),
+        _equity(accounts, days),
         f"<h2>Verdicts by reason</h2>{verdict_table(summary['verdicts'], reason_texts(run))}",
         f"<h2>Positions and results</h2>{position_table(summary['positions'])}",
         _quality(run, summary),
@@ -61,7 +63,7 @@ def _page(body: str) -> str:
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
-        '<meta name="color-scheme" content="light dark"><link rel="icon" href="data:,">'
+        '<meta name="color-scheme" content="light dark">'
         f"<title>Trading report</title><style>{STYLE}</style>{WITHOUT_SCRIPT}</head>"
         f"<body><main>{body}</main><script>{SCRIPT}</script></body></html>\n"
     )
@@ -76,11 +78,11 @@ def _head(run: KeptRun, days: tuple[Span, ...]) -> str:
     )
 
 
-def _figures(run: KeptRun, summary: dict[str, Any]) -> str:
+def _figures(summary: dict[str, Any], told: tuple[Story, ...], accounts: tuple[Curve, ...]) -> str:
     counts, profit, kinds = summary["counts"], summary["pnl"], summary["verdicts"]["by_kind"]
-    worst = max((float(curve.drawdown.max()) for curve in curves(run)), default=0.0)
+    worst = max((float(curve.drawdown.max()) for curve in accounts), default=0.0)
     asked = sum(kinds.values())
-    fills = sum(len(story.fills) for story in stories(run))
+    fills = sum(len(story.fills) for story in told)
     figures = (
         (f"{float(profit['total']):+,.2f}", "P&L after fees"),
         (f"{-100 * worst:.2f} %", "largest drawdown"),
@@ -97,8 +99,7 @@ def _figures(run: KeptRun, summary: dict[str, Any]) -> str:
     return f'<div class="figures">{cards}</div>'
 
 
-def _prices(run: KeptRun, days: tuple[Span, ...]) -> str:
-    told = stories(run)
+def _prices(told: tuple[Story, ...], days: tuple[Span, ...]) -> str:
     if not told:
         return '<h2>Prices</h2><p class="none">the run made no bars</p>'
     options = "".join(
@@ -121,11 +122,9 @@ def _prices(run: KeptRun, days: tuple[Span, ...]) -> str:
     )
 
 
-def _equity(run: KeptRun, days: tuple[Span, ...]) -> str:
+def _equity(accounts: tuple[Curve, ...], days: tuple[Span, ...]) -> str:
     drawn = "".join(
-        f"<h3>account {escape(curve.account)}</h3>{equity_chart(curve, days)}"
-        for curve in curves(run)
-        if days
+        f"<h3>account {escape(curve.account)}</h3>{equity_chart(curve, days)}" for curve in accounts if days
     )
     return f"<h2>Equity and drawdown</h2>{drawn or '<p class=none>no snapshot was taken</p>'}"
 

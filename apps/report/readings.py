@@ -220,18 +220,14 @@ def flag_counts(run: KeptRun) -> dict[str, int]:
     return {name.lower().replace("_", " "): count for name, count in counts.items()}
 
 
-def bar_counts(run: KeptRun) -> list[tuple[int, int, int, int]]:
-    """Return (interval in seconds, bars, revisions, bars that the end of the input closed) of each interval."""
-    rows = (
-        run.rows("market.bars")
-        .group_by("interval")
-        .agg(
-            (pl.col("version") == 0).sum(),
-            (pl.col("version") > 0).sum().alias("revised"),
-            pl.col("ended").sum(),
-        )
-    )
-    return [(int(i), int(b), int(r), int(e)) for i, b, r, e in rows.sort("interval").collect().iter_rows()]
+def bar_counts(run: KeptRun) -> list[tuple[int, int, int]]:
+    """Return (interval in seconds, bars, revisions) of each interval."""
+    revised = (pl.col("version") > 0).sum().alias("revised")
+    rows = run.rows("market.bars").group_by("interval").agg((pl.col("version") == 0).sum(), revised)
+    return [
+        (int(interval), int(first), int(again))
+        for interval, first, again in rows.sort("interval").collect().iter_rows()
+    ]
 
 
 def reason_texts(run: KeptRun) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """Work W as a Bytewax flow of the desk's own stages: tape, bars, feature rows, trading, tally."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -92,18 +93,26 @@ def build(source: TickInput, sink: TallySink, instruments: int, observer: Observ
     return flow
 
 
-def run(
+@contextmanager
+def ready(
     path: Path, batch_rows: int, shards: int = 1, mine: int = 0, observer: Observer = UNOBSERVED
+) -> Iterator[Callable[[], Answers]]:
+    """Make an empty recovery store, as a desk finds its own, and give what runs work W once for one of `shards`."""
+    with TemporaryDirectory(prefix="work_w_") as folder:
+        init_db_dir(Path(folder), 1)
+        recovery = RecoveryConfig(Path(folder))
+        yield lambda: run(path, batch_rows, recovery, shards, mine, observer)
+
+
+def run(
+    path: Path, batch_rows: int, recovery: RecoveryConfig, shards: int, mine: int, observer: Observer
 ) -> Answers:
-    """Run work W over a tape for one of `shards` shards, with recovery on and an epoch of one second."""
+    """Run work W over a tape with an epoch of one second, from opening the file to the answers."""
     source = TapeSource(path, batch_rows)
     names = source.instruments()
     index = {name: which for which, name in enumerate(names)}
     every = [str(shard) for shard in range(shards)]
     sink = TallySink(len(names))
-    with TemporaryDirectory(prefix="work_w_") as folder:
-        init_db_dir(Path(folder), 1)
-        ticks = TickInput(source, index, every, [every[mine]], batch_rows, Stop())
-        flow = build(ticks, sink, len(names), observer)
-        run_main(flow, epoch_interval=EPOCH, recovery_config=RecoveryConfig(Path(folder)))
+    ticks = TickInput(source, index, every, [every[mine]], batch_rows, Stop())
+    run_main(build(ticks, sink, len(names), observer), epoch_interval=EPOCH, recovery_config=recovery)
     return sink.answers()

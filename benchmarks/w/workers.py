@@ -2,7 +2,7 @@
 
 import multiprocessing
 import resource
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -17,24 +17,32 @@ def peak_mb() -> float:
 
 
 def serve(line: Connection, warm_up: Path, path: Path, batch_rows: int, workers: int, mine: int) -> None:
-    """Warm up, say so, and then run work W for one shard each time that is asked for, until the line is closed."""
-    flow.run(warm_up, batch_rows, workers, mine)
-    line.send(None)
-    with suppress(EOFError):
+    """Warm up; then, until the line is closed: say that all is ready, wait to be asked, run work W for one shard."""
+    with flow.ready(warm_up, batch_rows, workers, mine) as work:
+        work()
+    with suppress(EOFError, ConnectionError):
         while True:
-            line.recv()
-            line.send((flow.run(path, batch_rows, workers, mine), peak_mb()))
+            with flow.ready(path, batch_rows, workers, mine) as work:
+                line.send(None)
+                line.recv()
+                line.send((work(), peak_mb()))
 
 
 class Crew:
-    """Workers that are warm and wait."""
+    """Workers that are warm."""
 
     def __init__(self, lines: list[Connection]) -> None:
         self._lines = lines
         self.peak_mb = 0.0
 
-    def run(self) -> Answers:
-        """Let all workers run at once; return their answers joined."""
+    @contextmanager
+    def ready(self) -> Iterator[Callable[[], Answers]]:
+        """Wait until every worker is ready, and give what lets them run."""
+        for line in self._lines:
+            line.recv()
+        yield self._run
+
+    def _run(self) -> Answers:
         for line in self._lines:
             line.send(None)
         given = [line.recv() for line in self._lines]
@@ -44,7 +52,7 @@ class Crew:
 
 @contextmanager
 def crew(warm_up: Path, path: Path, batch_rows: int, workers: int) -> Iterator[Crew]:
-    """Start workers, wait until all are warm, and end them afterwards."""
+    """Start workers, and end them afterwards."""
     context = multiprocessing.get_context("spawn")
     lines, processes = [], []
     for mine in range(workers):
@@ -55,8 +63,6 @@ def crew(warm_up: Path, path: Path, batch_rows: int, workers: int) -> Iterator[C
         lines.append(ours)
         processes.append(process)
     try:
-        for line in lines:
-            line.recv()
         yield Crew(lines)
     finally:
         for line in lines:

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 from connectors.files.column_ticks import Block, ColumnTicks
 from connectors.source import SourceError
 
-BATCH_ROWS = 131_072
+BATCH_ROWS = 262_144
 
 
 class ParquetFile:

@@ -75,7 +75,7 @@ def _price(path: NDArray[np.float64], at: NDArray[np.int64]) -> NDArray[np.float
 
 
 def _sizes(random: np.random.Generator, count: int) -> NDArray[np.float64]:
-    return 100.0 * random.geometric(0.35, count)
+    return random.geometric(0.35, count).astype(np.float64) * 100.0
 
 
 def _quotes(

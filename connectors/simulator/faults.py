@@ -50,17 +50,18 @@ def with_halt(ticks: Ticks) -> Ticks:
 
 def with_bad_rows(random: np.random.Generator, ticks: Ticks) -> Ticks:
     """Return a day with bad prices, late prints and regressions in it; rows stay where they are."""
-    chosen = iter(random.permutation(_calm(ticks)))
+    chosen = random.permutation(_calm(ticks)).tolist()
 
-    def take(count: int) -> NDArray[np.int64]:
-        return np.array([next(chosen) for _ in range(count)], np.int64)
+    def take(count: int) -> list[int]:
+        return [chosen.pop() for _ in range(min(count, len(chosen)))]
 
     price, size = ticks.price.copy(), ticks.size.copy()
     event_at, known_at = ticks.event_at.copy(), ticks.known_at.copy()
     conditions = _conditions(ticks).copy()
     price[take(FAULTS["price_times_ten"])] *= 10.0
-    zero, negative, empty = take(FAULTS["not_positive"])
-    price[zero], price[negative], size[empty] = 0.0, -price[negative], 0.0
+    price[take(1)] = 0.0
+    price[take(1)] *= -1.0
+    size[take(1)] = 0.0
     price[take(FAULTS["not_finite"])] = np.nan
     price[take(FAULTS["off_tick"])] += 0.003
     late = take(FAULTS["late_print"])

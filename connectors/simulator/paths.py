@@ -102,7 +102,8 @@ def instrument_path(
     walk = np.cumsum(random.normal(0.0, 0.7 * step, PATH_SECONDS) * _shape())
     gap = random.normal(0.0, 0.2 * traits.volatility) if day else 0.0
     reverting = _reverting(random.normal(0.0, 2.2 * step, PATH_SECONDS) * _shape(), 1.0 - np.log(2.0) / 240.0)
-    return gap + traits.beta * market + walk + reverting + _spells(random, traits)
+    path: NDArray[np.float64] = gap + traits.beta * market + walk + reverting + _spells(random, traits)
+    return path
 
 
 def _shape() -> NDArray[np.float64]:

@@ -26,6 +26,7 @@ from connectors.source import (
 )
 from domain.instruments import Instrument, Split
 from domain.market import Chunk, Ticks, canonical_order, concatenate, row_count, select
+from domain.sessions import trading_days
 
 NEW_YORK = ZoneInfo("America/New_York")
 SPLIT_RATIO = 2
@@ -34,7 +35,7 @@ NANOSECONDS_PER_DAY = 86_400 * 1_000_000_000
 
 
 class Settings(NamedTuple):
-    """What is simulated: `ticks` rows a day over `instruments`, on `days` weekdays from `start`."""
+    """What is simulated: `ticks` rows a day over `instruments`, on `days` trading days from `start`."""
 
     seed: int = 7
     instruments: int = 24
@@ -102,13 +103,13 @@ class Simulator:
         day = date.fromisoformat(self.settings.start)
         made: list[str] = []
         while len(made) < self.settings.days:
-            if day.weekday() < 5:
-                made.append(day.isoformat())
-            day += timedelta(days=1)
-        return tuple(made)
+            last = day + timedelta(days=30)
+            made += trading_days("XNYS", day.isoformat(), last.isoformat())
+            day = last + timedelta(days=1)
+        return tuple(made[: self.settings.days])
 
     def segments(self) -> tuple[str, ...]:
-        """Return the simulated weekdays."""
+        """Return the simulated trading days."""
         return self._days if self.chosen_days is None else self.chosen_days
 
     def splits(self) -> tuple[Split, ...]:

@@ -8,7 +8,7 @@ from tests.apps import small_market
 
 @pytest.fixture(scope="session")
 def undisturbed():
-    """The folder and the summary of a replay of the small market that nothing disturbed."""
+    """Return the folder and the summary of a replay of the small market that nothing disturbed."""
     folder = small_market.uninterrupted()
     yield folder, json.loads((folder / "summary.json").read_text())
     shutil.rmtree(folder.parent)

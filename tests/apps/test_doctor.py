@@ -16,7 +16,7 @@ from apps.doctor import diagnose
 from apps.findings import Finding, Health
 from apps.run_state import examine_run
 from config.settings import DEFAULT, read_settings
-from tests.apps.small_run import write_run
+from tests.apps.known_run import write_run
 
 HOST = "127.0.0.1"
 

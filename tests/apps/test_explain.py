@@ -18,8 +18,8 @@ from apps.run_folder import RunFolderError
 from domain.decisions import Direction, Outcome, VerdictKind
 from domain.market import SECOND, ScoreReason
 from operators.checks.regulatory import RESTRICTED
-from tests.apps.small_market import ENTERED_AT, MINUTES, OPENS, close_at
-from tests.apps.small_run import records, write_run
+from tests.apps.known_market import ENTERED_AT, MINUTES, OPENS, close_at
+from tests.apps.known_run import records, write_run
 
 
 @pytest.fixture(scope="module")
@@ -172,7 +172,7 @@ def test_the_text_shows_every_stage_with_measured_value_and_limit(run: Path) -> 
 
     for part in (
         "compliance spoke last: refused: PRICE_COLLAR",
-        "exponential average of the close, 12 bars",
+        "volatility_ewma",
         "sell 200 AAA limit 101.02 USD, from 200 to 0",
         "PT-13  reject",
         "7.50",

@@ -33,7 +33,7 @@ def steady(summary):
 def test_a_run_keeps_a_digest_of_every_topic(undisturbed):
     _, summary = undisturbed
 
-    assert FOR_EACH_RUN <= set(summary["digests"])
+    assert set(summary["digests"]) >= FOR_EACH_RUN
     assert set(summary["digests"]) == set(summary["counts"])
     assert len(set(summary["digests"].values())) == len(summary["digests"])
 

@@ -2,8 +2,8 @@
 
     python -m tests.connectors.crash_flow SINK FOLDER BATCH_SEED
 
-SINK is `lake`, `journal` or `topic`. It prints `ready` before it starts. Its rows never change; how they are batched
-follows BATCH_SEED.
+SINK is `lake`, `journal`, `topic` or `features`. It prints `ready` before it starts. Its rows never change; how
+they are batched follows BATCH_SEED.
 """
 
 import sys
@@ -23,6 +23,8 @@ from bytewax.recovery import RecoveryConfig
 from bytewax.testing import run_main
 from numpy.typing import NDArray
 
+from connectors.feast.codec import END_OF_FEATURES
+from connectors.feast.sink import FeastSink
 from connectors.lake.codec import END_OF_INPUT, MarketCodec
 from connectors.lake.lanes import Records
 from connectors.lake.sink import LakeSink
@@ -32,7 +34,9 @@ from connectors.topics.sink import END_OF_TOPIC, TopicSink
 from domain.decisions import Check, Outcome, Position, Verdict, VerdictKind
 from domain.envelope import record_id
 from domain.instruments import Instrument, Universe
-from domain.market import BAR, SECOND, MarketBatch, Ticks, complete_ticks, select
+from domain.market import BAR, SECOND, FeatureRows, MarketBatch, Ticks, complete_ticks, select
+from feature_repo.declarations import declarations
+from features.catalogue import CATALOGUE
 
 ROWS = 12_000
 BATCH_ROWS_MAX = 60
@@ -149,6 +153,9 @@ def items_of(sink: str, first: int, last: int) -> list[Any]:
     if sink == "journal":
         return [[record for row in range(first, last) for record in (verdict(row), position(row))]]
     rows = slice(first, last)
+    if sink == "features":
+        bars = all_bars()[rows]
+        return [FeatureRows(bars, np.array([bars["close"], -bars["close"]]))]
     batch = MarketBatch(FIRST_AT + (last - 1) * SPACING, select(all_ticks(), rows), all_bars()[rows])
     return (
         [batch]
@@ -159,7 +166,12 @@ def items_of(sink: str, first: int, last: int) -> list[Any]:
 
 def end_of(sink: str) -> list[Any]:
     """Return what tells a sink that the input has ended."""
-    ends: dict[str, list[Any]] = {"lake": [END_OF_INPUT], "topic": [END_OF_TOPIC], "journal": []}
+    ends: dict[str, list[Any]] = {
+        "lake": [END_OF_INPUT],
+        "topic": [END_OF_TOPIC],
+        "journal": [],
+        "features": [END_OF_FEATURES],
+    }
     return ends[sink]
 
 
@@ -208,6 +220,10 @@ def sink_of(sink: str, folder: Path) -> Sink[Any]:
         return LakeSink(folder / "lake", ("0",), MarketCodec(UNIVERSE, "test"), rows_per_file=ROWS_PER_FILE)
     if sink == "journal":
         return JournalSink(folder / "journal.sqlite")
+    if sink == "features":
+        return FeastSink(
+            folder / "feature_store", ("0",), UNIVERSE.names, CATALOGUE[:2], declarations, push_seconds=0.0
+        )
     return TopicSink(folder / "topics", "market", ("0",), topics.MarketCodec())
 
 
@@ -222,6 +238,8 @@ def main() -> None:
     """Run until the rows end, or somebody kills the process."""
     sink, folder, seed = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
     items_of(sink, 0, 1)
+    if sink == "features":
+        declarations()  # imports Feast, which takes longer than a run that is killed lives
     print("ready", flush=True)  # noqa: T201  the test waits for it
     run_main(
         flow(sink, folder, seed, PAUSE_SECONDS),

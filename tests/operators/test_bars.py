@@ -402,3 +402,15 @@ def test_parameters_that_make_no_bars_are_refused(table, changes, words):
 
     with pytest.raises(ValueError, match=words):
         BarParams(**given_params)
+
+
+def test_a_second_row_that_happened_in_the_second_before_the_first_is_in_time_within_the_lateness(table):
+    params = BarParams(1, table, lateness_nanoseconds=LATENESS)
+
+    bars, _ = run(params, trades([(60.1, 60.1, 11, 2), (59.9, 60.2, 10, 1)]))
+
+    seconds = bars[bars["interval"] == 1]
+    assert seconds[["open_at", "version", "known_at"]].tolist() == [
+        (OPEN + 59 * SECOND, 0, OPEN + 60 * SECOND + LATENESS),
+        (OPEN + 60 * SECOND, 0, OPEN + 61 * SECOND + LATENESS),
+    ]

@@ -272,3 +272,16 @@ def test_parameters_that_make_no_rows_are_refused(changes):
         FeatureParams(
             **({"instruments": 3, "names": NAMES, "families": FAMILIES, "sessions": None} | changes)
         )
+
+
+def test_a_bar_that_comes_after_a_copy_of_its_close_was_taken_counts_in_later_revisions(table):
+    bars, quotes = market(12, seed=2)
+    mine = np.flatnonzero(bars["instrument"] == 2)
+    first, second = int(mine[0]), int(mine[1])
+    assert bars["close_at"][first] == bars["close_at"][0] == OPEN + MINUTE
+    came, right = revised(bars, [second], [5], np.random.default_rng(1))
+    came["known_at"][first] += SECOND // 2
+
+    rows = run(items_of(came, quotes), table)
+
+    assert last_rows(rows) == last_rows(run(items_of(right, quotes), table))

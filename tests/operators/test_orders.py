@@ -207,12 +207,34 @@ def test_a_fill_that_comes_before_its_predecessor_waits_for_it():
     state = OrderState(ORDER)
 
     early = apply_report(state, second)
+    repeated = apply_report(state, second)
     open_quantity = state.leaves_qty
     answers = [apply_report(state, first), *apply_waiting(state)]
 
-    assert (early, open_quantity) == (Applied.EARLY, QUANTITY)
+    assert (early, repeated, open_quantity) == (Applied.EARLY, Applied.REPEATED, QUANTITY)
     assert answers == [Applied.APPLIED, (second, Applied.APPLIED)]
     assert (state.status, state.cum_qty, state.early) == (OrdStatus.FILLED, QUANTITY, {})
+
+
+def test_reports_that_wait_for_the_same_fill_take_their_turns_by_sequence():
+    first, pending, ended = (
+        Life().fill(30).say(ExecType.PENDING_CANCEL, OrdStatus.PENDING_CANCEL).end().reports
+    )
+    state = OrderState(ORDER)
+    for report in (ended, pending, first):
+        apply_report(state, report)
+
+    answers = apply_waiting(state)
+
+    assert answers == [(pending, Applied.APPLIED), (ended, Applied.APPLIED)]
+
+
+def test_a_filled_order_whose_cancel_was_refused_is_not_new_again():
+    life = Life().fill(30).say(ExecType.PENDING_CANCEL, OrdStatus.PENDING_CANCEL)
+
+    _, answers = deliver(life.new().reports)
+
+    assert answers[-1] is Applied.QUANTITIES_DISAGREE
 
 
 def test_an_acknowledgement_that_comes_after_a_fill_changes_nothing():
@@ -234,6 +256,20 @@ def test_a_fill_behind_the_end_counts_and_is_a_break_and_the_order_stays_ended(e
     assert (state.status, state.cum_qty, state.leaves_qty) == (end, QUANTITY, 0)
     assert set(answers) - {Applied.EARLY} == {Applied.APPLIED, Applied.LATE_FILL}
     assert answers.count(Applied.LATE_FILL) == 1
+
+
+def test_an_end_that_comes_behind_a_later_report_ends_the_order_once():
+    acknowledged, ended, pending = (
+        Life().new().end().say(ExecType.PENDING_CANCEL, OrdStatus.PENDING_CANCEL).reports
+    )
+    expired = changed(
+        ended, exec_id="x", sequence=15, exec_type=ExecType.EXPIRED, ord_status=OrdStatus.EXPIRED
+    )
+
+    state, answers = deliver([acknowledged, pending, ended, expired])
+
+    assert answers == [Applied.APPLIED, Applied.APPLIED, Applied.LATE_FILL, Applied.ILLEGAL_TRANSITION]
+    assert (state.status, state.leaves_qty) == (OrdStatus.CANCELED, 0)
 
 
 def test_an_order_filled_whole_while_its_cancel_is_pending_is_filled():
@@ -276,7 +312,11 @@ WORKING = Life().new().fill(30, "100").reports
             Applied.QUANTITIES_DISAGREE,
         ),
         ({"order_id": "other"}, Applied.WRONG_ORDER),
+        ({"cl_ord_id": "other"}, Applied.WRONG_ORDER),
+        ({"account": "other"}, Applied.WRONG_ORDER),
+        ({"strategy": "other"}, Applied.WRONG_ORDER),
         ({"symbol": "BBB"}, Applied.WRONG_ORDER),
+        ({"sequence": 5}, Applied.QUANTITIES_DISAGREE),
         ({"side": Side.SELL}, Applied.WRONG_ORDER),
         ({"order_qty": 99}, Applied.WRONG_ORDER),
     ],
@@ -285,7 +325,7 @@ def test_a_report_that_does_not_fit_is_a_break_and_changes_nothing(changes, answ
     state, _ = deliver(WORKING)
     before = pickle.loads(pickle.dumps(state))
 
-    answered = apply_report(state, changed(FILL, exec_id="x", sequence=99, **changes))
+    answered = apply_report(state, changed(FILL, **({"exec_id": "x", "sequence": 99} | changes)))
 
     assert answered is answer
     assert answer in BREAKS

@@ -91,6 +91,15 @@ def test_the_edge_of_the_band_is_decimal_not_binary(target):
     assert [sizing.change for sizing in changes] == [0, math.ceil(edge)]
 
 
+def test_a_change_of_seven_hundredths_meets_a_band_of_seven_hundredths():
+    params = SizingParams(no_trade_band=0.07)
+
+    changes = [size(price=Decimal(500), position=position, params=params).change for position in (93, 94)]
+
+    assert 0.07 * 100 > 7
+    assert changes == [7, 0]
+
+
 def test_without_a_band_every_change_is_made_but_none():
     params = SizingParams(no_trade_band=0.0)
 

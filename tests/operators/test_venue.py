@@ -150,6 +150,24 @@ def test_size_that_we_have_taken_is_not_there_again_until_the_quote_changes():
     ]
 
 
+def test_an_order_meets_the_quote_of_its_arrival_whatever_was_taken_of_another():
+    venue = Venue(market=top(ask_size=60.0))
+    venue.send(order("o1", 60, "101"))
+    venue.arrive()
+    venue.market[0] = top(ask_size=50.0)
+    venue.send(order("o2", price="101"), now_at=10**9)
+
+    reports = venue.arrive(2 * 10**9)
+
+    assert filled(reports) == [("o2", 50, Decimal(101))]
+
+
+def test_one_unit_that_trades_through_the_limit_fills_one():
+    venue = Venue().rest(order())
+
+    assert filled(venue.trade(99.0, 1.0, top())) == [("o1", 1, Decimal(100))]
+
+
 def test_better_prices_fill_first_and_earlier_orders_before_later_ones():
     sent = [order(name, 10, price) for name, price in (("a", "100"), ("b", "101"), ("c", "101"), ("d", None))]
     venue = Venue().rest(*sent)
@@ -177,6 +195,7 @@ def test_sales_at_a_lower_limit_fill_first():
     ("price", "expected"),
     [
         (99.99, [("o1", 100, Decimal(100)), ("o2", 30, Decimal(100))]),
+        (99.994, [("o1", 26, Decimal(100))]),
         (100.0, [("o1", 26, Decimal(100))]),
         (100.01, []),
     ],

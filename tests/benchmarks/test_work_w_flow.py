@@ -56,6 +56,11 @@ def plain_answers(path):
     return Answers(np.array([counts[name] for name in COUNTS]), table)
 
 
+def flowed(path, batch_rows, **shard):
+    with flow.ready(path, batch_rows, **shard) as work:
+        return work()
+
+
 def bits(last):
     return {name: last[name].tobytes() for name in LAST.names}
 
@@ -63,7 +68,7 @@ def bits(last):
 def test_flow_and_reference_give_what_the_definition_says(tape):
     expected = plain_answers(tape)
 
-    found, floor = flow.run(tape, 65_536), reference.run(tape)
+    found, floor = flowed(tape, 65_536), reference.run(tape)
 
     assert expected.counts.min() > 0
     assert differences(found, expected) == []
@@ -73,7 +78,7 @@ def test_flow_and_reference_give_what_the_definition_says(tape):
 def test_indicators_speak_at_their_bar_and_not_before(sparse_tape):
     expected = plain_answers(sparse_tape)
 
-    found, floor = flow.run(sparse_tape, 65_536), reference.run(sparse_tape)
+    found, floor = flowed(sparse_tape, 65_536), reference.run(sparse_tape)
 
     assert differences(found, expected) == []
     assert differences(floor, expected) == []
@@ -81,18 +86,18 @@ def test_indicators_speak_at_their_bar_and_not_before(sparse_tape):
 
 @pytest.mark.parametrize("batch_rows", [64, 4096])
 def test_batch_size_changes_no_bit(tape, batch_rows):
-    whole = flow.run(tape, 65_536)
+    whole = flowed(tape, 65_536)
 
-    found = flow.run(tape, batch_rows)
+    found = flowed(tape, batch_rows)
 
     assert found.counts.tolist() == whole.counts.tolist()
     assert bits(found.last) == bits(whole.last)
 
 
 def test_two_shards_together_give_what_one_gives(tape):
-    whole = flow.run(tape, 65_536)
+    whole = flowed(tape, 65_536)
 
-    found = merged([flow.run(tape, 4096, shards=2, mine=mine) for mine in (1, 0)])
+    found = merged([flowed(tape, 4096, shards=2, mine=mine) for mine in (1, 0)])
 
     assert found.counts.tolist() == whole.counts.tolist()
     assert bits(found.last) == bits(whole.last)
@@ -114,7 +119,7 @@ def test_a_file_of_another_form_is_refused(tmp_path):
     pq.write_table(pa.table({"ts_ns": np.arange(3), "sym": np.arange(3)}), path)
 
     with pytest.raises(ValueError, match="a tape has the columns"):
-        flow.run(path, 64)
+        flowed(path, 64)
 
 
 LINE = [

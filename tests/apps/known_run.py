@@ -31,7 +31,7 @@ from domain.orders import ExecType, Execution, Intent, Order, OrdStatus, OrdType
 from operators.checks.regulatory import RESTRICTED, SILENT
 from operators.decision_records import Score, decision_point, order_of, position_of, signal_of, snapshot_of
 from operators.positions import PositionBook, apply_execution, set_price, valuation
-from tests.apps.small_market import (
+from tests.apps.known_market import (
     ENTERED_AT,
     FEATURES,
     LATENESS,
@@ -253,8 +253,14 @@ def _named(row: np.void) -> Score:
     return Score(
         STRATEGIES[int(row["strategy"])],
         UNIVERSE.names[int(row["instrument"])],
-        *(int(row["direction"]), float(row["score"]), float(row["volatility"]), float(row["price"])),
-        *(int(row[name]) for name in ("close_at", "known_at", "version", "reason")),
+        int(row["direction"]),
+        float(row["score"]),
+        float(row["volatility"]),
+        float(row["price"]),
+        int(row["close_at"]),
+        int(row["known_at"]),
+        int(row["version"]),
+        int(row["reason"]),
         bool(row["changed"]),
     )
 
