@@ -157,9 +157,9 @@ def _computed(
         own = [split for split in splits if split.instrument == name]
         stage = _stage(name, families, table, own, base.features.interval_seconds)
         rows = picked.filter(pl.col("instrument") == name)
-        parts.append(
-            _instrument(stage, bars, quotes[quotes["instrument"] == index], rows, families, features)
-        )
+        own_quotes = quotes[quotes["instrument"] == index]
+        own_quotes["instrument"] = 0
+        parts.append(_instrument(stage, bars, own_quotes, rows, families, features))
     return pl.concat(parts).sort(*IDENTITY)
 
 
@@ -180,7 +180,7 @@ def _instrument(
     for count in np.unique(revisions):
         rows = np.flatnonzero(revisions == count)
         known = _as_known(bars, int(count), int(event_at[rows].max()))
-        made = _evaluated(stage, known, _kept_quotes(quotes, bars))
+        made = _evaluated(stage, known, quotes)
         there = rows[np.isin(event_at[rows], known["close_at"])]
         at = np.searchsorted(known["close_at"], event_at[there])
         values[:, there] = made[np.ix_(place, at)]
@@ -197,17 +197,6 @@ def _as_known(bars: _Bars, revisions: int, last_at: int) -> NDArray[np.void]:
         np.append(both["close_at"][1:] != both["close_at"][:-1], True) if len(both) else np.empty(0, np.bool_)
     )
     kept: NDArray[np.void] = both[last]
-    return kept
-
-
-def _kept_quotes(quotes: NDArray[np.void], bars: _Bars) -> NDArray[np.void]:
-    """Return one instrument's quote bars, its index 0, without those of bars that a late trade brought into being.
-
-    Such a bar has no quote bar in the desk either: that had been let go by then.
-    """
-    born_late = bars.revised["close_at"][bars.revised["version"] == 0]
-    kept: NDArray[np.void] = quotes[~np.isin(quotes["close_at"], born_late)]
-    kept["instrument"] = 0
     return kept
 
 

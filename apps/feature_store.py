@@ -102,7 +102,9 @@ def read_entities(path: Path) -> pl.DataFrame:
     ]
     made = table.select(pl.col("instrument").str.strip_chars(), *instants)
     for name in columns:
-        wrong = made[name].is_null() & (table[name].is_not_null() | pl.lit(name != "knowledge_at"))
+        wrong = made[name].is_null()
+        if name == "knowledge_at":
+            wrong &= table[name].is_not_null()
         if wrong.any():
             row = int(wrong.arg_true()[0])
             raise FeatureQuestion(

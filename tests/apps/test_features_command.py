@@ -33,7 +33,7 @@ from features.catalogue import CATALOGUE
 
 pytestmark = [pytest.mark.xdist_group("feast"), pytest.mark.filterwarnings("default")]
 
-SOURCE = "simulator:seed=7,days=2,ticks=6000"
+SOURCE = "simulator:seed=7,days=2,ticks=40000"
 NAMES = [line.name for line in CATALOGUE]
 
 

@@ -14,7 +14,8 @@ from domain.market import ELIGIBLE, Condition
 
 TICKS = Path(__file__).parents[4] / "shared" / "data" / "equity_ticks"
 LISTING_VENUE = {"aig": "N", "bac": "N", "ibm": "N", "spy": "P"}
-DAYS = tuple((name, day) for name in ("aig", "bac", "ibm") for day in ("20131007", "20131008")) + (
+DAYS = (
+    *((name, day) for name in ("aig", "bac", "ibm") for day in ("20131007", "20131008")),
     ("spy", "20131007"),
 )
 SECOND, MINUTE, DAY = 1_000, 60_000, 86_400_000

@@ -1,0 +1,44 @@
+"""What a run has left behind, as plain values that can be compared: lake files, and the tables of the journal."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from connectors.lake.digest import digests
+
+
+def lake_files(folder: Path) -> dict[str, Any]:
+    """Return the table of each file that the lake shows, by its path in the lake."""
+    lake = folder / "lake"
+    paths = sorted(lake.glob("*/date=*/*"))
+    return {str(path.relative_to(lake)): pq.ParquetFile(path).read() for path in paths}
+
+
+def lake_digests(folder: Path) -> dict[str, str]:
+    """Return the digest of each topic."""
+    return digests(folder / "lake")
+
+
+def journal_tables(folder: Path) -> dict[str, list[tuple[Any, ...]]]:
+    """Return the rows of each table of the journal, sorted."""
+    with closing(sqlite3.connect(folder / "journal.sqlite")) as database:
+        names = [row[0] for row in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        return {
+            name: sorted(database.execute(f"SELECT * FROM {name}").fetchall(), key=repr)
+            for name in sorted(names)
+        }
+
+
+def differences(folder: Path, expected: Path) -> list[str]:
+    """Return where what a run left is not what another run left: files, their rows, and tables."""
+    ours, theirs = lake_files(folder), lake_files(expected)
+    found = [f"only one lake has {name}" for name in sorted(set(ours) ^ set(theirs))]
+    found += [
+        f"{name} differs" for name in sorted(set(ours) & set(theirs)) if not ours[name].equals(theirs[name])
+    ]
+    tables, others = journal_tables(folder), journal_tables(expected)
+    found += [f"table {name} differs" for name in sorted(tables) if tables[name] != others.get(name)]
+    return found
