@@ -29,11 +29,11 @@ def summarise(lake: Path, journal: Path, elapsed_seconds: float, peak_rss_mb: fl
                 "strategy": position.strategy,
                 "instrument": position.symbol,
                 "quantity": position.quantity,
-                "average_cost": str(position.average_cost),
-                "realised": str(position.realised),
-                "unrealised": str(position.unrealised),
-                "fees": str(position.fees),
-                "mark": str(position.mark),
+                "average_cost": f"{position.average_cost:f}",
+                "realised": f"{position.realised:f}",
+                "unrealised": f"{position.unrealised:f}",
+                "fees": f"{position.fees:f}",
+                "mark": f"{position.mark:f}",
             }
             for position in book.positions()
         ]
@@ -82,7 +82,7 @@ def _profit(positions: list[dict[str, Any]]) -> dict[str, str]:
         for name in ("realised", "unrealised", "fees")
     }
     total["total"] = total["realised"] + total["unrealised"] - total["fees"]
-    return {name: str(value) for name, value in total.items()}
+    return {name: f"{value:f}" for name, value in total.items()}
 
 
 def as_json(summary: dict[str, Any]) -> str:

@@ -103,6 +103,8 @@ class Sequence(Stage[SequenceState]):
 
     def _scores(self, state: SequenceState, complete_at: int) -> NDArray[np.void]:
         released, parts = [np.empty(0, SCORE)], state.scores
+        if not any(parts.values()):
+            return released[0]
         for shard in self.shards:
             waiting = np.concatenate([np.empty(0, SCORE), *parts[shard]])
             ready = (waiting["known_at"] < complete_at) | (complete_at == END)

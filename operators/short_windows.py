@@ -45,6 +45,20 @@ class RollingSum:
             notional, quantity = notional + last_notional, quantity + last_quantity
         self.entries.append((now_at, notional, quantity))
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """Be pickled by value, empty sums as their span alone: there are hundreds, stored at each snapshot."""
+        if not self.entries:
+            return RollingSum, (self.span,)
+        return _rolling_sum, (self.span, list(self.entries))
+
+
+def _rolling_sum(span: int, entries: list[tuple[int, Decimal, int]]) -> RollingSum:
+    made = RollingSum(span)
+    made.entries.extend(entries)
+    made.notional = sum((notional for _, notional, _ in entries), ZERO)
+    made.quantity = sum(quantity for _, _, quantity in entries)
+    return made
+
 
 class MessageBucket:
     """Messages spent, draining at `rate` a second; full at one second's worth (PT-23).

@@ -61,6 +61,25 @@ def lane_of(item: LakeItem) -> tuple[str, int]:
             )
 
 
+def merged(items: Sequence[Any]) -> list[Any]:
+    """Return fewer items of one lane with the same rows: small batches of columns joined, other items as they are."""
+    match items[0]:
+        case Raw():
+            return [Raw(ticks) for ticks in _joined([item.ticks for item in items])]
+        case MarketBatch():
+            ticks = _joined([item.ticks for item in items]) or [items[0].ticks]
+            features = _features(items)
+            first = MarketBatch(
+                items[-1].watermark,
+                ticks[0],
+                _structured([item.bars for item in items]),
+                features=features,
+                scores=_structured([item.scores for item in items]),
+            )
+            return [first, *(MarketBatch(items[-1].watermark, more) for more in ticks[1:])]
+    return list(items)
+
+
 def encoded(codec: MarketCodec | None, items: Sequence[Any]) -> list[Rows]:
     """Return the rows of items of one lane, in order; raises TypeError where market data comes without a codec."""
     match items[0]:
@@ -90,16 +109,21 @@ def _market(codec: MarketCodec, batches: Sequence[MarketBatch]) -> list[Rows]:
     bars = _structured([batch.bars for batch in batches])
     if bars is not None:
         made.append(codec.bars(bars))
-    features = [
-        batch.features for batch in batches if batch.features is not None and len(batch.features.bars)
-    ]
-    if features:
-        values = np.concatenate([rows.values for rows in features], axis=1)
-        made.append(codec.features(FeatureRows(np.concatenate([rows.bars for rows in features]), values)))
+    features = _features(batches)
+    if features is not None:
+        made.append(codec.features(features))
     scores = _structured([batch.scores for batch in batches])
     if scores is not None:
         made.append(codec.scores(scores))
     return made
+
+
+def _features(batches: Sequence[MarketBatch]) -> FeatureRows | None:
+    rows = [batch.features for batch in batches if batch.features is not None and len(batch.features.bars)]
+    if not rows:
+        return None
+    values = np.concatenate([each.values for each in rows], axis=1)
+    return FeatureRows(np.concatenate([each.bars for each in rows]), values)
 
 
 def _structured(parts: list[NDArray[np.void] | None]) -> NDArray[np.void] | None:
@@ -110,12 +134,14 @@ def _structured(parts: list[NDArray[np.void] | None]) -> NDArray[np.void] | None
 def _joined(parts: list[Ticks]) -> list[Ticks]:
     """Return batches joined as far as neighbours have the same columns."""
     groups: list[list[Ticks]] = []
+    before: list[bool] = []
     for part in parts:
         if not row_count(part):
             continue
         columns = [column is None for column in part]
-        if groups and columns == [column is None for column in groups[-1][-1]]:
+        if columns == before:
             groups[-1].append(part)
         else:
             groups.append([part])
+            before = columns
     return [concatenate(group) for group in groups]

@@ -36,7 +36,7 @@ from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 from numpy.typing import NDArray
 
 from connectors.lake.codec import MarketCodec
-from connectors.lake.lanes import LakeItem, encoded, lane_of
+from connectors.lake.lanes import LakeItem, encoded, lane_of, merged
 from connectors.lake.staging import (
     STAGING,
     append,
@@ -53,7 +53,9 @@ DAY = DAY_SECONDS * SECOND
 GRACE = 3600 * SECOND
 DAYS_OPEN_MAX = 4
 ROWS_HELD = 16_384
+ITEMS_LOOSE = 32
 PUBLISHING_MAX = 8
+SYNCHRONISING_MAX = 8
 ROWS_PER_FILE = 1_000_000
 NEVER = np.iinfo(np.int64).min
 
@@ -147,10 +149,12 @@ class LakePartition(StatefulSinkPartition[LakeItem, LakeState]):
         self._lock = _locked(lake / STAGING / f"{shard}.lock", shard)
         self._topics: LakeState = _copied(state or {})
         self._held: dict[str, list[LakeItem]] = {}
+        self._loose: dict[str, list[LakeItem]] = {}
         self._held_rows: dict[str, int] = {}
         self._fed_by: dict[str, str] = {}
         self._touched: set[Path] = set()
         self._publisher = ThreadPoolExecutor(1, f"lake-{shard}")
+        self._synchroniser = ThreadPoolExecutor(SYNCHRONISING_MAX, f"lake-{shard}-disk")
         self._publishing: list[tuple[Future[None], TopicState, TopicState]] = []
         try:
             self._resume()
@@ -191,14 +195,23 @@ class LakePartition(StatefulSinkPartition[LakeItem, LakeState]):
             if not lane:
                 self._end()
             elif count:
-                self._held.setdefault(lane, []).append(item)
+                self._hold(lane, item)
                 self._held_rows[lane] = self._held_rows.get(lane, 0) + count
                 if self._held_rows[lane] >= ROWS_HELD:
                     self._release(lane)
 
+    def _hold(self, lane: str, item: LakeItem) -> None:
+        """Keep an item, joined with those before it as often as enough have come: a thousand at once take long."""
+        loose = self._loose.setdefault(lane, [])
+        loose.append(item)
+        if len(loose) == ITEMS_LOOSE:
+            self._held.setdefault(lane, []).extend(merged(loose))
+            loose.clear()
+
     def _release(self, lane: str) -> None:
         """Encode and stage what is held of a lane."""
         self._held_rows.pop(lane)
+        self._held.setdefault(lane, []).extend(self._loose.pop(lane, []))
         for topic, table in encoded(self._codec, self._held.pop(lane)):
             if self._fed_by.setdefault(topic, lane) != lane:
                 raise ValueError(
@@ -270,7 +283,7 @@ class LakePartition(StatefulSinkPartition[LakeItem, LakeState]):
 
     def _end(self) -> None:
         """Publish everything, and return when it is visible."""
-        for lane in sorted(self._held):
+        for lane in sorted(self._held_rows):
             self._release(lane)
         for topic, state in sorted(self._topics.items()):
             for day in list(state["open"]):
@@ -279,22 +292,25 @@ class LakePartition(StatefulSinkPartition[LakeItem, LakeState]):
 
     def snapshot(self) -> LakeState:
         """Stage all held rows and return how much of each staged file counts."""
-        for lane in sorted(self._held):
+        for lane in sorted(self._held_rows):
             self._release(lane)
         self._reap()
         if self._durable:
-            for path in sorted(self._touched):
-                with suppress(FileNotFoundError):  # published meanwhile, and on the disk
-                    synchronise(path)
-            if self._touched:
-                synchronise(self._folder)
+            paths = [*sorted(self._touched), *([self._folder] if self._touched else [])]
+            list(self._synchroniser.map(_synchronised, paths))
         self._touched.clear()
         return _copied(self._topics)
 
     def close(self) -> None:
         """Let the shard go; nothing more is published here, because an unwinding flow comes by too."""
         self._publisher.shutdown()
+        self._synchroniser.shutdown()
         os.close(self._lock)
+
+
+def _synchronised(path: Path) -> None:
+    with suppress(FileNotFoundError):  # published meanwhile, and on the disk
+        synchronise(path)
 
 
 def _event_times(table: pa.Table) -> NDArray[np.int64]:

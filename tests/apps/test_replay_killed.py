@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.apps.kept import differences, journal_tables, lake_digests
+from tests.apps.kept import differences, journal_tables, lake_digests, online_values
 from tests.apps.small_market import SPEC
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -87,6 +87,7 @@ def test_killed_on_two_workers_the_records_are_those_of_an_undisturbed_run(undis
     assert last == 0
     assert lake_digests(out) == lake_digests(undisturbed[0])
     assert journal_tables(out) == journal_tables(undisturbed[0])
+    assert online_values(out) == online_values(undisturbed[0])
 
 
 def log_bytes(out):

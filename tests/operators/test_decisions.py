@@ -1,0 +1,143 @@
+"""The whole desk behind the signals: what follows from a score, and that the book adds up whatever happens."""
+
+from decimal import Decimal
+
+import pytest
+
+from domain.decisions import VerdictKind
+from domain.instruments import Split
+from domain.market import SECOND
+from domain.orders import FINAL, ExecType
+from operators.decisions import Decisions
+from operators.orders import Applied, OrderState, apply_report
+from operators.positions import reconcile
+from tests.flows.reconciliation import breaks
+from tests.operators import decision_case
+
+ROWS = 6_000
+BATCH_ROWS = 64
+SPLIT_AT = decision_case.OPEN + 700 * SECOND
+SPLIT = Split(instrument="B", effective_at=SPLIT_AT, known_at=SPLIT_AT - SECOND, ratio=Decimal("1.5"))
+
+
+def run(splits=()):
+    """Return the records of a run and the book after it."""
+    stage = Decisions(decision_case.desk_params(splits))
+    book = stage.fresh()
+    answers = [
+        answer for item in decision_case.items(ROWS, BATCH_ROWS, None) for answer in stage.step(book, item)
+    ]
+    return decision_case.streams(answers), book
+
+
+@pytest.fixture(scope="module")
+def traded():
+    return run()
+
+
+@pytest.fixture(scope="module")
+def split():
+    return run((SPLIT,))
+
+
+def test_the_run_fills_whole_in_parts_and_not_at_all(traded):
+    records, _ = traded
+    kinds = {report.exec_type for report in records["oms.executions"]}
+    fills = {}
+    for report in records["oms.executions"]:
+        fills[report.order_id] = fills.get(report.order_id, 0) + (report.exec_type is ExecType.TRADE)
+
+    assert {ExecType.NEW, ExecType.TRADE, ExecType.CANCELED} <= kinds
+    assert {0, 1, 2} <= set(fills.values())
+    assert len(records["oms.orders"]) > 200
+
+
+def test_positions_cash_and_equity_are_those_of_the_executions(traded):
+    records, book = traded
+
+    assert breaks(records, 10_000_000) == []
+    assert reconcile(book.positions) == 0
+
+
+def test_every_order_has_ended_and_nothing_is_reserved(traded):
+    records, book = traded
+    orders = {order.order_id: OrderState(order) for order in records["oms.orders"]}
+
+    answers = {apply_report(orders[report.order_id], report) for report in records["oms.executions"]}
+
+    assert answers == {Applied.APPLIED}
+    assert {state.status for state in orders.values()} <= FINAL
+    assert (book.working, book.compliance.reservations) == ({}, {})
+    assert {exposure.open_notional for exposure in book.compliance.exposures.values()} == {0}
+
+
+def test_every_changed_score_has_a_decision_point_that_names_its_signal(traded):
+    records, _ = traded
+
+    named = {point.signal_id for point in records["decision_points"]}
+
+    assert [signal for signal in records["signals"] if signal.signal_id not in named] == []
+
+
+def test_orders_are_exactly_the_approved_verdicts(traded):
+    records, _ = traded
+    approved = [v.decision_id for v in records["verdicts"] if v.kind is VerdictKind.APPROVED]
+
+    assert [order.decision_id for order in records["oms.orders"]] == approved
+
+
+def test_a_strategy_never_has_two_orders_of_an_instrument_at_work(traded):
+    records, _ = traded
+    ended_at = {r.order_id: r.known_at for r in records["oms.executions"] if r.ord_status in FINAL}
+    free_at = {}
+
+    for order in records["oms.orders"]:
+        key = (order.strategy, order.symbol)
+        assert order.known_at >= free_at.get(key, 0)
+        free_at[key] = ended_at[order.order_id]
+
+
+def test_an_order_never_takes_a_position_through_zero(traded):
+    records, _ = traded
+
+    through = [
+        intent
+        for intent in records["intents"]
+        if intent.position_before * (intent.position_before + intent.side.sign * intent.order_qty) < 0
+    ]
+    assert through == []
+
+
+def test_a_split_multiplies_what_is_held_everywhere_and_pays_fractions_out(split):
+    records, book = split
+    after = [p for p in records["positions"] if p.cause == "split 1.5 for 1"]
+
+    before = {}
+    for position in records["positions"]:
+        if position.symbol == "B" and position.known_at <= SPLIT_AT and position not in after:
+            before[position.strategy] = position.quantity
+    held = {strategy: quantity for strategy, quantity in before.items() if quantity}
+    assert held
+    assert {p.strategy: p.quantity for p in after} == {s: int(q * Decimal("1.5")) for s, q in held.items()}
+    assert {p.known_at for p in after} == {SPLIT_AT}
+    assert reconcile(book.positions) == 0
+
+
+def test_behind_a_split_intents_start_from_the_new_quantity_and_compliance_agrees(split):
+    records, book = split
+    quantities = {p.strategy: p.quantity for p in records["positions"] if p.cause == "split 1.5 for 1"}
+
+    later = [i for i in records["intents"] if i.symbol == "B" and i.known_at > SPLIT_AT]
+    first = {intent.strategy: intent.position_before for intent in reversed(later)}
+    filled_before = {
+        r.strategy
+        for r in records["oms.executions"]
+        if r.symbol == "B" and r.exec_type is ExecType.TRADE and SPLIT_AT < r.known_at < later[0].known_at
+    }
+    compliance = {(leaf.strategy, leaf.symbol): q for leaf, q in book.compliance.positions.items() if q}
+    assert {s: q for s, q in first.items() if s in quantities and s not in filled_before} == {
+        s: q for s, q in quantities.items() if s in first and s not in filled_before
+    }
+    assert compliance == {
+        key: held.quantity for key, held in book.positions.holdings.items() if held.quantity
+    }
