@@ -172,8 +172,8 @@ QUOTE_BAR = np.dtype(
 )
 """What quotes and signed trades did while a bar was open. Bid and ask are the best ones at its close; `spread_sum` and
 `imbalance_sum` add (ask - bid) and (bid_size - ask_size)/(bid_size + ask_size) over the `quote_count` rows that left
-both sides quoted; `order_flow` is the sum of e_n of standards.md 6.5; buy and sell volume and count are of trades
-signed by Lee-Ready (6.5). NaN bid or ask: that side was never quoted."""
+both sides quoted and not crossed; `order_flow` is the sum of e_n of standards.md 6.5; buy and sell volume and count are
+of trades signed by Lee-Ready (6.5). NaN bid or ask: that side was never quoted."""
 
 
 class Malformed(NamedTuple):

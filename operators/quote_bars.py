@@ -167,7 +167,7 @@ def gather(  # type: ignore[no-untyped-def]
                 if touched == slot or (at == bucket[0] and held[touched, which]):
                     bars["bid"][touched, which], bars["bid_size"][touched, which] = bid, bid_size
                     bars["ask"][touched, which], bars["ask_size"][touched, which] = ask, ask_size
-            if bid_size + ask_size > 0 and not np.isnan(bid) and not np.isnan(ask):
+            if bid_size + ask_size > 0 and bid <= ask:
                 bars["quote_count"][slot, which] += 1
                 bars["spread_sum"][slot, which] += ask - bid
                 bars["imbalance_sum"][slot, which] += (bid_size - ask_size) / (bid_size + ask_size)

@@ -119,6 +119,15 @@ def test_spread_and_imbalance_add_over_rows_with_both_sides():
     np.testing.assert_allclose([bar["spread_sum"], bar["imbalance_sum"]], [0.06, 0.0], atol=1e-12)
 
 
+def test_a_crossed_quote_counts_in_no_spread():
+    rows = [quote(0, 10, 100, 10.02, 100), quote(1, 10.05, 100, 10.02, 100)]
+
+    (bar,) = run(rows_of(rows))
+
+    assert bar["quote_count"] == 1
+    np.testing.assert_allclose(bar["spread_sum"], 0.02, atol=1e-12)
+
+
 def test_the_quote_of_a_bar_is_the_one_at_its_end_also_when_later_ones_came_before_it_closed():
     rows = [quote(59, 10.00, 1, 10.02, 2), quote(60.1, 11.00, 3, 11.02, 4), quote(61, 12.00, 5, 12.02, 6)]
 
