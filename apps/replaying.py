@@ -73,10 +73,10 @@ def _replayed(request: Request, out: Path) -> dict[str, Any]:
             return done
         watch = Stopwatch()
         options = RunOptions(batch_rows=request.batch_rows)
+        keep_reference(folder.lake, source)
         if request.workers == 1:
             run_desk(settings, folder, source, options, Stop())
         else:
-            keep_reference(folder.lake, source)
             run_workers(request.task(), out, request.workers, options)
         elapsed = watch.seconds()
         summary = summarise(folder.lake, folder.journal, elapsed, peak_rss_mb())

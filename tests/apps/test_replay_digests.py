@@ -6,6 +6,7 @@ import pytest
 
 from apps.live import Live, run_live
 from apps.replaying import replayed
+from connectors.files.open_source import open_source
 from tests.apps.small_market import SPEC, compared, request
 
 STEADY = ("counts", "digests", "positions", "pnl", "quarantined", "verdicts", "rows_in")
@@ -28,6 +29,16 @@ FOR_EACH_RUN = {
 
 def steady(summary):
     return {name: summary[name] for name in STEADY}
+
+
+def test_a_replay_keeps_what_its_source_knew_so_that_its_lake_can_be_replayed(undisturbed):
+    folder, _ = undisturbed
+    source = open_source(SPEC)
+
+    kept = open_source(f"lake:{folder}")
+
+    assert kept.reference() == source.reference()
+    assert kept.splits() == source.splits() != ()
 
 
 def test_a_run_keeps_a_digest_of_every_topic(undisturbed):
