@@ -6,7 +6,7 @@ import numpy as np
 
 from config.settings import Settings, compliance_params, universe_of
 from connectors.source import TickSource
-from domain.instruments import Universe
+from domain.instruments import Split, Universe
 from domain.sessions import SessionTable, session_table
 from features.catalogue import columns, default_families
 from flows.stages import Stages
@@ -43,8 +43,9 @@ def assemble(
     families = default_families()
     base, names = settings.base, columns(families)
     lateness = base.bars.lateness_milliseconds * 1_000_000
-    count, splits = len(universe), tuple(split for split in source.splits() if split.instrument in universe)
-    splits = tuple(sorted(splits, key=lambda split: (split.effective_at, split.instrument)))
+    count = len(universe)
+    known = [split for split in source.splits() if split.instrument in universe]
+    splits = tuple(sorted(known, key=lambda split: (split.effective_at, split.instrument)))
     stages = Stages(
         Normalise(
             NormaliseParams(
@@ -83,20 +84,16 @@ def assemble(
         ),
         Signals(SignalParams(count, names, settings.strategies, sessions)),
         Sequence(shards),
-        Decisions(_desk_params(settings, universe, sessions, source)),
+        Decisions(_desk_params(settings, universe, sessions, splits)),
         observer,
     )
     return Assembly(universe, sessions, names, stages)
 
 
 def _desk_params(
-    settings: Settings, universe: Universe, sessions: SessionTable, source: TickSource
+    settings: Settings, universe: Universe, sessions: SessionTable, splits: tuple[Split, ...]
 ) -> DeskParams:
     base = settings.base
-    splits = sorted(
-        (split for split in source.splits() if split.instrument in universe),
-        key=lambda split: (split.effective_at, split.instrument),
-    )
     sizing = base.sizing
     return DeskParams(
         universe=universe,
@@ -116,7 +113,7 @@ def _desk_params(
             base.venue.participation_max,
         ),
         sessions=sessions,
-        splits=tuple(splits),
+        splits=splits,
         account=base.desk.account,
         desk=base.desk.desk,
         trader=base.desk.trader,

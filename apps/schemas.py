@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import pyarrow as pa
 import typer
 
-from connectors.lake.schemas import DECISIONS, MARKET, TOTAL_ORDER, market_schema
+from connectors.lake.schemas import DECISIONS, MARKET, TOTAL_ORDER, market_schema, type_name
 from domain.decisions import Quarantined
 from domain.envelope import SCHEMA_VERSION
 from features.catalogue import CATALOGUE
@@ -96,7 +95,7 @@ def _columns(topic: str) -> dict[str, Any]:
     features = CATALOGUE if topic == "features" else ()
     schema = market_schema(topic)
     columns: list[dict[str, Any]] = [
-        {"name": field.name, "type": _type_name(field.type), "meaning": MEANINGS[field.name]}
+        {"name": field.name, "type": type_name(field.type), "meaning": MEANINGS[field.name]}
         for field in schema
     ]
     columns += [
@@ -116,11 +115,6 @@ def _columns(topic: str) -> dict[str, Any]:
         "total_order": [name for name in TOTAL_ORDER if name in schema.names],
         "columns": columns,
     }
-
-
-def _type_name(kind: pa.DataType) -> str:
-    """Return an Arrow type in words; a dictionary of names is text to who reads it."""
-    return str(kind.value_type) if pa.types.is_dictionary(kind) else str(kind)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ from enum import StrEnum
 import msgspec
 
 from domain.envelope import Record
-from domain.orders import Side
 
 
 class Direction(StrEnum):
@@ -160,6 +159,3 @@ class Quarantined(Record, frozen=True, kw_only=True):
     symbol: str = msgspec.field(default="", name="Symbol")
     place: str
     raw: str
-
-
-SIDE_OF = {1: Side.BUY, -1: Side.SELL}

@@ -29,5 +29,5 @@ def record_id(*parts: object) -> str:
 
 
 def canonical_bytes(records: Iterable[msgspec.Struct]) -> bytes:
-    """Return records as JSON lines with sorted keys, the form that digests are taken over."""
+    """Return records as JSON lines with sorted keys: equal records are equal bytes."""
     return b"\n".join(msgspec.json.encode(record, order="sorted") for record in records)

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from domain.instruments import Split
 from domain.market import BAR, END, QUOTE_BAR, SECOND, FeatureRows, MarketBatch
 from domain.sessions import SessionTable
+from features.catalogue import price_columns
 from features.evaluate import fresh, run
 from features.family import Family
 from operators.stage import Stage
@@ -99,8 +100,8 @@ class FeatureStage(Stage[FeatureState]):
 
     def __init__(self, params: FeatureParams) -> None:
         self.params = params
-        columns = [feature for family in params.families for feature in family.features]
-        self._price_columns = np.array([feature.unit == "price" for feature in columns])
+        self._columns = sum(len(family.features) for family in params.families)
+        self._price_columns = price_columns(params.families)
         self._splits = [
             (params.names.index(split.instrument), split.effective_at, float(split.ratio))
             for split in params.splits
@@ -182,7 +183,7 @@ class FeatureStage(Stage[FeatureState]):
     def _evaluate(self, state: FeatureState, bars: NDArray[np.void]) -> FeatureRows:
         """Take bars in as they close."""
         if not len(bars):
-            return FeatureRows(bars, np.empty((len(self._price_columns), 0)))
+            return FeatureRows(bars, np.empty((self._columns, 0)))
         quotes = self._matched(state, bars) if self.params.quotes else np.empty(0, QUOTE_BAR)
         values = self._run(state.families, bars, quotes)
         if self.params.revisable_seconds:

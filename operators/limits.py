@@ -21,7 +21,6 @@ from domain.market import SECOND
 ANY = "*"
 PRODUCT_SCOPES = ("instrument", "tier")
 BOOK_SCOPES = ("account", "strategy", "desk", "firm")
-SCOPE_TYPES = PRODUCT_SCOPES + BOOK_SCOPES
 ACTIONS = (2, 9, 10)
 FAR_FUTURE = 2**63 - 1
 _SHEETS_MAX = 50_000

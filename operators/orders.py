@@ -99,8 +99,6 @@ class Applied(StrEnum):
     WRONG_ORDER = "wrong_order"
 
 
-IN_EFFECT = frozenset({Applied.APPLIED, Applied.LATE_FILL})
-"""Answers to reports that count, each of which is to be booked once."""
 BREAKS = frozenset(Applied) - {Applied.APPLIED, Applied.REPEATED, Applied.EARLY, Applied.SUPERSEDED}
 """Answers to reports that do not fit. All but `LATE_FILL` leave the state as it was."""
 _ENDS_UNFILLED = frozenset({OrdStatus.CANCELED, OrdStatus.EXPIRED})

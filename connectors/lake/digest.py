@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from connectors.lake.schemas import TOTAL_ORDER, UnknownTopic
+from connectors.lake.schemas import TOTAL_ORDER, UnknownTopic, type_name
 from connectors.lake.staging import STAGING
 
 SLICE_ROWS = 500_000
@@ -152,15 +152,11 @@ def _rank(name: str, column: pa.ChunkedArray) -> Any:
     return pl.Series(name, ranks[whole.indices.to_numpy(zero_copy_only=False)])
 
 
-def _type_name(kind: pa.DataType) -> str:
-    return str(kind.value_type) if pa.types.is_dictionary(kind) else str(kind)
-
-
 class _ColumnHash:
     """The hash of one column, fed in any number of pieces: values, lengths of texts and lists, nulls, and parts."""
 
     def __init__(self, kind: pa.DataType) -> None:
-        self._kind = _type_name(kind)
+        self._kind = type_name(kind)
         self._values, self._lengths, self._nulls = hashlib.sha256(), hashlib.sha256(), hashlib.sha256()
         parts = [kind.value_type] if pa.types.is_list(kind) else []
         self._parts = [

@@ -143,6 +143,11 @@ class UnknownTopic(ValueError):
 
 
 @cache
+def type_name(kind: pa.DataType) -> str:
+    """Return an Arrow type in words; a dictionary of names is text to who reads it."""
+    return str(kind.value_type) if pa.types.is_dictionary(kind) else str(kind)
+
+
 def market_schema(topic: str, features: tuple[str, ...] = ()) -> pa.Schema:
     """Return the schema of a market topic; `features` names the columns of topic `features`.
 

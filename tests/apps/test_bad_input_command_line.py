@@ -58,6 +58,15 @@ def configuration(tmp_path):
     return write
 
 
+def damaged(place):
+    """Damage the content of the day's archive, not its frame; return its path."""
+    path = place / "tick" / "aig" / "20131007_trade.zip"
+    content = bytearray(path.read_bytes())
+    content[60:90] = bytes(30)
+    path.write_bytes(bytes(content))
+    return path
+
+
 def refused(answer, out, *words):
     """Say that a command was refused as wrong use in one line with all the words, and left nothing that looks whole."""
     code, printed, complaint = answer
@@ -81,10 +90,7 @@ def test_a_truncated_archive_is_refused_by_name(ita, lean, tmp_path):
 
 def test_an_archive_whose_content_is_damaged_fails_the_work_by_its_name(ita, lean, tmp_path):
     place = lean(TRADES * 1000)
-    path = place / "tick" / "aig" / "20131007_trade.zip"
-    content = bytearray(path.read_bytes())
-    content[60:90] = bytes(30)
-    path.write_bytes(bytes(content))
+    path = damaged(place)
 
     code, printed, complaint = ita("replay", f"lean:{place}", "--out", tmp_path / "out")
 
@@ -268,10 +274,7 @@ def test_a_command_that_is_written_wrongly_ends_with_2_and_says_so(ita, words):
 
 def test_a_worker_that_fails_tells_why_and_the_run_does_not_look_whole(ita, lean, tmp_path):
     place = lean(TRADES * 1000)
-    path = place / "tick" / "aig" / "20131007_trade.zip"
-    content = bytearray(path.read_bytes())
-    content[60:90] = bytes(30)
-    path.write_bytes(bytes(content))
+    path = damaged(place)
 
     code, printed, complaint = ita("replay", f"lean:{place}", "--workers", "2", "--out", tmp_path / "out")
 
