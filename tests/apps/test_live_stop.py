@@ -74,12 +74,12 @@ def measured(port, name):
     return float(found[1]) if found else 0.0
 
 
-def wait_for_rows(process, port, rows):
-    """Wait until a desk has received so many rows."""
+def wait_for(process, port, name, least):
+    """Wait until a desk has counted so much."""
     patience = time.monotonic() + START_SECONDS
-    while measured(port, "ita_rows_total") < rows:
+    while measured(port, name) < least:
         assert process.poll() is None, process.stderr.read()
-        assert time.monotonic() < patience, "the desk received nothing"
+        assert time.monotonic() < patience, f"the desk did not come to {least} {name}"
         time.sleep(0.1)
 
 
@@ -91,7 +91,7 @@ def test_stopped_twice_and_started_again_a_live_desk_leaves_what_an_undisturbed_
 
     for number in (signal.SIGTERM, signal.SIGINT):
         process = live()
-        wait_for_rows(process, port, 500)
+        wait_for(process, port, "ita_rows_total", 500)
         os.kill(process.pid, number)
         said.append(process.communicate(timeout=DRAIN_SECONDS)[1])
         codes.append(process.returncode)
@@ -108,7 +108,8 @@ def test_stopped_twice_and_started_again_a_live_desk_leaves_what_an_undisturbed_
 @pytest.mark.slow
 def test_the_metrics_endpoint_tells_rates_lags_latencies_sizes_and_refusals_of_every_step(live, port):
     process = live()
-    wait_for_rows(process, port, 2_000)
+    wait_for(process, port, "ita_rows_total", 2_000)
+    wait_for(process, port, "ita_quarantined_rows_total", 1)
 
     page = told(port)
 

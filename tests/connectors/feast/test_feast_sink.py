@@ -116,11 +116,15 @@ def test_a_resumed_writer_remembers_rows_that_were_pushed(tmp_path):
 
 
 def test_what_goes_wrong_on_the_thread_is_raised_in_the_flow_and_nothing_is_forgotten(tmp_path):
+    written = threading.Event()
+
     def broken(_features):
+        written.wait()
         raise RuntimeError("no declarations today")
 
     sink = FeastPartition(tmp_path, UNIVERSE.names, LINES, broken)
     sink.write_batch([feature_rows([Row(1, 0, 1.0)])])
+    written.set()
 
     with pytest.raises(RuntimeError, match="no declarations today"):
         sink.write_batch([END_OF_FEATURES])
