@@ -8,6 +8,8 @@ from typing import Any
 
 from bytewax.recovery import RecoveryConfig, init_db_dir
 
+from operators.paged_state import Pages
+
 MANIFEST = "run.json"
 SUMMARY = "summary.json"
 
@@ -51,6 +53,10 @@ class RunPaths:
             init_db_dir(making, 1)
             making.rename(folder)
         return RecoveryConfig(folder)
+
+    def pages(self, worker: str) -> Pages:
+        """Return where the large states of one worker process are; they belong to its recovery store."""
+        return Pages(self.path / "recovery" / f"{worker}.pages")
 
 
 class RunFolder(RunPaths):

@@ -109,7 +109,7 @@ def run_desk(
     flow = desk.build(
         market_edges(settings, folder, source, made, shards, shards, options, stop),
         decision_edges(settings, folder, options),
-        made.stages,
+        made.stages._replace(pages=folder.pages("desk")),
     )
     run_flow(flow, folder.recovery("desk"), options.epoch_seconds, live=options.pace is not None)
 

@@ -101,12 +101,14 @@ def work(task: dict[str, Any]) -> None:
     options = RunOptions(task["batch_rows"], task["epoch_seconds"])
     if task["role"] == "decisions":
         scored = TopicSource(folder.topics, SCORED, shards, MarketCodec())
-        flow = decisions.build(scored, decision_edges(settings, folder, options), made.stages)
+        stages = made.stages._replace(pages=folder.pages("decisions"))
+        flow = decisions.build(scored, decision_edges(settings, folder, options), stages)
         run_flow(flow, folder.recovery("decisions"), options.epoch_seconds)
         return
     mine = tuple(task["mine"])
     edges = market_edges(settings, folder, source, made, shards, mine, options, Stop())
-    flow = market_data.build(edges, made.stages, TopicSink(folder.topics, SCORED, mine, MarketCodec()))
+    stages = made.stages._replace(pages=folder.pages(f"market-{mine[0]}"))
+    flow = market_data.build(edges, stages, TopicSink(folder.topics, SCORED, mine, MarketCodec()))
     run_flow(flow, folder.recovery(f"market-{mine[0]}"), options.epoch_seconds)
 
 

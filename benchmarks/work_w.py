@@ -26,7 +26,7 @@ from benchmarks.w import flow, reference, workers
 from benchmarks.w.answers import COUNTS, Answers, differences, write
 from benchmarks.w.tape import make
 
-BATCH_ROWS = 65_536
+BATCH_ROWS = 131_072
 WARM_UP = (30_000, 50)
 QUICK = (1_000_000, 100)
 

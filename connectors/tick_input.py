@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from connectors.source import TickSource
 from domain.market import END, Chunk, Malformed, MarketBatch, Ticks, empty_ticks, row_count, select
 
-AHEAD_CHUNKS = 4
+AHEAD_CHUNKS = 2
 PAST = datetime(2000, 1, 1, tzinfo=UTC)
 EMPTY_POLLS_MAX = 8
 WAIT_SECONDS_MAX = 0.001

@@ -24,8 +24,8 @@ class DecisionEdges(NamedTuple):
 def decisions(scored: KeyedStream[MarketBatch], stages: Stages) -> KeyedStream[Decided]:
     """Hang the stages of the book on a stream of scored batches."""
     gathered = op.map("to_book", scored, to_book)
-    ordered = hang("sequence", gathered, stages.sequence, stages.observer)
-    return hang("decisions", ordered, stages.decisions, stages.observer)
+    ordered = hang("sequence", gathered, stages.sequence, stages.observer, stages.pages)
+    return hang("decisions", ordered, stages.decisions, stages.observer, stages.pages)
 
 
 def keep_decisions(decided: KeyedStream[Decided], edges: DecisionEdges) -> None:

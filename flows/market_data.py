@@ -24,12 +24,12 @@ class MarketEdges(NamedTuple):
 
 def market_data(received: KeyedStream[MarketBatch], stages: Stages) -> KeyedStream[MarketBatch]:
     """Hang the stages of market data on a stream of received ticks."""
-    normal = hang("normalise", received, stages.normalise, stages.observer)
-    quoted = hang("best_quotes", normal, stages.best_quotes, stages.observer)
-    barred = hang("bars", quoted, stages.bars, stages.observer)
-    gathered = hang("quote_bars", barred, stages.quote_bars, stages.observer)
-    featured = hang("feature_rows", gathered, stages.features, stages.observer)
-    return hang("signals", featured, stages.signals, stages.observer)
+    normal = hang("normalise", received, stages.normalise, stages.observer, stages.pages)
+    quoted = hang("best_quotes", normal, stages.best_quotes, stages.observer, stages.pages)
+    barred = hang("bars", quoted, stages.bars, stages.observer, stages.pages)
+    gathered = hang("quote_bars", barred, stages.quote_bars, stages.observer, stages.pages)
+    featured = hang("feature_rows", gathered, stages.features, stages.observer, stages.pages)
+    return hang("signals", featured, stages.signals, stages.observer, stages.pages)
 
 
 def keep_market(

@@ -16,6 +16,7 @@ from operators.decision_records import Decided
 from operators.decisions import Decisions
 from operators.feature_rows import FeatureStage
 from operators.normalise import Normalise
+from operators.paged_state import Pages
 from operators.quote_bars import QuoteBars
 from operators.sequence import Sequence as SequenceStage
 from operators.signals import Signals
@@ -26,7 +27,7 @@ JOURNAL = "journal"
 
 
 class Stages(NamedTuple):
-    """Every stage of the desk with its parameters, and an observer."""
+    """Every stage of the desk with its parameters, an observer, and where large states are stored in pages."""
 
     normalise: Normalise
     best_quotes: BestQuotes
@@ -37,6 +38,7 @@ class Stages(NamedTuple):
     sequence: SequenceStage
     decisions: Decisions
     observer: Observer = UNOBSERVED
+    pages: Pages | None = None
 
 
 def to_book(item: tuple[str, MarketBatch]) -> tuple[str, tuple[str, MarketBatch]]:

@@ -38,7 +38,7 @@ def next_asking(scores, start, unsettled):  # type: ignore[no-untyped-def]
 class Decisions(Stage[DeskState]):
     """The whole desk behind the signals, with the simulated venue inside."""
 
-    layout = "2"
+    layout = "3"
 
     def __init__(self, params: DeskParams) -> None:
         self.params = params
@@ -53,9 +53,10 @@ class Decisions(Stage[DeskState]):
         """Walk an ordered batch from event to event."""
         desk = Desk(self.params, state, nothing_decided(item.watermark, item.arrived))
         cursor = Cursor(item.ticks, state.marks, state.marks_at)
-        first_at = _first_at(item)
+        first_at, opened_at = _first_at(item), state.snapshot_at
         if first_at < END:
             desk.open(first_at)
+            state.events += state.snapshot_at != opened_at
         scores, known_at = item.scores, item.scores["known_at"]
         until = _horizon(state, item)
         passed = 0
@@ -64,17 +65,21 @@ class Decisions(Stage[DeskState]):
             score_at = int(known_at[asking]) if asking < len(scores) else END
             due_at = desk.next_due()
             if cursor.advance(min(score_at, due_at, until), state.wanted):
+                state.events += 1
                 now_at = self._row(desk, cursor)
                 passed = max(passed, int(np.searchsorted(known_at, now_at, "right")))
             elif min(score_at, due_at) >= until:
                 break
             elif due_at <= score_at:
+                state.events += 1
                 desk.on_due(due_at)
                 passed = max(passed, int(np.searchsorted(known_at, due_at, "left")))
             else:
+                state.events += 1
                 desk.on_score(self._score(item, asking))
                 passed = asking + 1
         if item.watermark == END:
+            state.events += 1
             desk.close()
         return [desk.decided]
 

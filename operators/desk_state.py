@@ -1,7 +1,9 @@
 """What the desk is made of and what it remembers: parameters, working orders, and the state of one book."""
 
-from dataclasses import dataclass, field
+import pickle
+from dataclasses import dataclass, field, fields
 from decimal import Decimal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +21,9 @@ from operators.strategy import Strategy
 from operators.venue import VenueParams, VenueState
 
 Key = tuple[str, str]
+
+SCANNED = ("marks", "marks_at")
+"""What the compiled scan changes without an event."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +62,11 @@ class Working:
 
 @dataclass
 class DeskState:
-    """All the memory of one book."""
+    """All the memory of one book.
+
+    `events` counts what has been asked of the desk: between two of them nothing changes but `SCANNED`, so that a
+    snapshot packs the rest, thousands of small objects, once an event and not once an epoch.
+    """
 
     marks: NDArray[np.void]
     wanted: NDArray[np.bool_]
@@ -72,6 +81,26 @@ class DeskState:
     session_end_at: int = END
     splits_done: int = 0
     marks_at: NDArray[np.int64] = field(default_factory=lambda: np.zeros(1, np.int64))
+    events: int = 0
+    packed: tuple[int, bytes] = field(default=(-1, b""), repr=False, compare=False)
+
+    def __getstate__(self) -> tuple[dict[str, Any], bytes]:
+        """Return what the scan changes, and the rest as bytes."""
+        if self.packed[0] != self.events:
+            rest = {name: getattr(self, name) for name in _names() if name not in (*SCANNED, "packed")}
+            self.packed = (self.events, pickle.dumps(rest, protocol=pickle.HIGHEST_PROTOCOL))
+        return {name: getattr(self, name) for name in SCANNED}, self.packed[1]
+
+    def __setstate__(self, stored: tuple[dict[str, Any], bytes]) -> None:
+        """Be what was stored."""
+        scanned, rest = stored
+        for name, value in {**scanned, **pickle.loads(rest)}.items():  # noqa: S301  packed by this class
+            setattr(self, name, value)
+        self.packed = (self.events, rest)
+
+
+def _names() -> tuple[str, ...]:
+    return tuple(each.name for each in fields(DeskState))
 
 
 def fresh_desk(params: DeskParams) -> DeskState:

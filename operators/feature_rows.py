@@ -85,7 +85,7 @@ class FeatureState:
     """All the memory of one shard.
 
     `earlier` are copies of `families` as of the bars closed at `earlier_at`, `since` the bars after the first of them,
-    `waiting` the quote bars that no bar has been found for.
+    `waiting` the quote bars that no bar has been found for. `batches` counts those that brought anything.
     """
 
     families: list[NDArray[np.void]]
@@ -93,10 +93,13 @@ class FeatureState:
     earlier: list[list[NDArray[np.void]]] = field(default_factory=list)
     earlier_at: list[int] = field(default_factory=list)
     since: list[Rows] = field(default_factory=list)
+    batches: int = 0
 
 
 class FeatureStage(Stage[FeatureState]):
     """Bars and quote bars to feature rows."""
+
+    layout = "2"
 
     def __init__(self, params: FeatureParams) -> None:
         self.params = params
@@ -124,8 +127,10 @@ class FeatureStage(Stage[FeatureState]):
             return [item]
         if self.params.quotes and item.quote_bars is not None and len(item.quote_bars):
             state.waiting = np.concatenate([state.waiting, item.quote_bars])
+            state.batches += 1
         wanted = item.bars["interval"] == self.params.interval_seconds
         bars = item.bars if wanted.all() else item.bars[wanted]
+        state.batches += bool(len(bars))
         parts: list[FeatureRows] = []
         start = 0
         for at in self._late(state, bars):
@@ -134,6 +139,10 @@ class FeatureStage(Stage[FeatureState]):
             start = at + 1
         parts.append(self._evaluate(state, bars[start:]))
         return [item._replace(features=_joined(parts))]
+
+    def changes(self, state: FeatureState) -> int:
+        """Return how many batches have brought anything: between them the state stands still."""
+        return state.batches
 
     def _late(self, state: FeatureState, bars: NDArray[np.void]) -> list[int]:
         """Return the rows of bars that are made again or may come after a later bar of their instrument."""

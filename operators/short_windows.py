@@ -47,16 +47,17 @@ class RollingSum:
 
     def __reduce__(self) -> tuple[object, ...]:
         """Be pickled by value, empty sums as their span alone: there are hundreds, stored at each snapshot."""
-        if not self.entries:
+        if not self.entries and not self.notional:
             return RollingSum, (self.span,)
-        return _rolling_sum, (self.span, list(self.entries))
+        return _rolling_sum, (self.span, list(self.entries), self.notional, self.quantity)
 
 
-def _rolling_sum(span: int, entries: list[tuple[int, Decimal, int]]) -> RollingSum:
+def _rolling_sum(
+    span: int, entries: list[tuple[int, Decimal, int]], notional: Decimal, quantity: int
+) -> RollingSum:
     made = RollingSum(span)
     made.entries.extend(entries)
-    made.notional = sum((notional for _, notional, _ in entries), ZERO)
-    made.quantity = sum(quantity for _, _, quantity in entries)
+    made.notional, made.quantity = notional, quantity
     return made
 
 

@@ -23,7 +23,8 @@ import pyarrow.parquet as pq
 from connectors.lake.schemas import TOTAL_ORDER, UnknownTopic, type_name
 from connectors.lake.staging import STAGING
 
-SLICE_ROWS = 500_000
+SLICE_VALUES = 4_000_000
+"""About how many values of all columns a slice holds: a topic with many columns is read in fewer rows at a time."""
 
 
 class _Group(NamedTuple):
@@ -41,15 +42,18 @@ def topics(lake: Path) -> list[str]:
     return sorted(path.name for path in lake.iterdir() if path.is_dir() and path.name != STAGING)
 
 
-def digest(lake: Path, topic: str, *, slice_rows: int = SLICE_ROWS) -> str:
-    """Return the digest of a topic as 64 hexadecimal digits; `slice_rows` bounds memory and does not change it.
+def digest(lake: Path, topic: str, *, slice_rows: int | None = None) -> str:
+    """Return the digest of a topic as 64 hexadecimal digits.
+
+    `slice_rows` bounds memory and changes nothing; None takes it from the number of columns.
 
     Raises UnknownTopic where the lake does not hold the topic, ValueError where its files differ in their
     columns.
     """
     groups = _groups(lake, topic)
     hashes: dict[str, _ColumnHash] = {}
-    for slice_table in _slices(groups, slice_rows):
+    columns = len(pq.read_schema(groups[0].path))
+    for slice_table in _slices(groups, slice_rows or max(1, SLICE_VALUES // columns)):
         ordered = _ordered(slice_table)
         if not hashes:
             hashes = {field.name: _ColumnHash(field.type) for field in ordered.schema}

@@ -62,8 +62,14 @@ def lane_of(item: LakeItem) -> tuple[str, int]:
 
 
 def merged(items: Sequence[Any]) -> list[Any]:
-    """Return fewer items of one lane with the same rows: small batches of columns joined, other items as they are."""
+    """Return fewer items of one lane with the same rows in the same order."""
     match items[0]:
+        case Rows(topic, _):
+            return [Rows(topic, _concatenated(items))]
+        case Records(topic, _):
+            return [Records(topic, [record for item in items for record in item.records])]
+        case Refused(stage, _):
+            return [Refused(stage, [row for item in items for row in item.malformed])]
         case Raw():
             return [Raw(ticks) for ticks in _joined([item.ticks for item in items])]
         case MarketBatch():
@@ -84,11 +90,7 @@ def encoded(codec: MarketCodec | None, items: Sequence[Any]) -> list[Rows]:
     """Return the rows of items of one lane, in order; raises TypeError where market data comes without a codec."""
     match items[0]:
         case Rows(topic, _):
-            parts = [
-                item.table if isinstance(item.table, pa.Table) else pa.Table.from_batches([item.table])
-                for item in items
-            ]
-            return [Rows(topic, pa.concat_tables(parts))]
+            return [Rows(topic, _concatenated(items))]
         case Records(topic, _):
             return [record_rows(topic, [record for item in items for record in item.records])]
         case Refused(stage, _):
@@ -100,6 +102,13 @@ def encoded(codec: MarketCodec | None, items: Sequence[Any]) -> list[Rows]:
             rows for ticks in _joined([item.ticks for item in items]) for rows in codec.ticks("raw", ticks)
         ]
     return _market(codec, items)
+
+
+def _concatenated(items: Sequence[Rows]) -> pa.Table:
+    tables = (item.table for item in items)
+    return pa.concat_tables(
+        [table if isinstance(table, pa.Table) else pa.Table.from_batches([table]) for table in tables]
+    )
 
 
 def _market(codec: MarketCodec, batches: Sequence[MarketBatch]) -> list[Rows]:

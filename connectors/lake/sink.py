@@ -53,7 +53,8 @@ DAY = DAY_SECONDS * SECOND
 GRACE = 3600 * SECOND
 DAYS_OPEN_MAX = 4
 ROWS_HELD = 16_384
-ITEMS_LOOSE = 32
+ITEMS_LOOSE = 16
+GROUPS_HELD = 128
 PUBLISHING_MAX = 8
 SYNCHRONISING_MAX = 8
 ROWS_PER_FILE = 1_000_000
@@ -197,7 +198,7 @@ class LakePartition(StatefulSinkPartition[LakeItem, LakeState]):
             elif count:
                 self._hold(lane, item)
                 self._held_rows[lane] = self._held_rows.get(lane, 0) + count
-                if self._held_rows[lane] >= ROWS_HELD:
+                if self._held_rows[lane] >= ROWS_HELD or len(self._held.get(lane, ())) >= GROUPS_HELD:
                     self._release(lane)
 
     def _hold(self, lane: str, item: LakeItem) -> None:

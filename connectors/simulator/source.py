@@ -137,6 +137,7 @@ class Simulator:
         if not parts:
             return
         rows = concatenate(parts)
+        del parts
         rows = select(rows, canonical_order(rows))
         for start, stop in _cuts(rows):
             yield Chunk(select(rows, slice(start, stop)))

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from enum import Enum
 from functools import cache
+from operator import attrgetter
 from typing import Any, TypeVar
 
 import msgspec
@@ -26,9 +27,11 @@ def rows_of(records: Iterable[msgspec.Struct]) -> dict[str, list[Row]]:
         if kind not in TABLES:
             kept = ", ".join(known.__name__ for known in TABLES)
             raise TypeError(f"the journal keeps {kept}; {kind.__name__} was given")
-        made.setdefault(TABLES[kind], []).append(
-            tuple(write(getattr(record, name)) for name, write in _writers(kind))
-        )
+        read, written = _reader(kind)
+        values = list(read(record))
+        for place in written:
+            values[place] = _plain(values[place])
+        made.setdefault(TABLES[kind], []).append(tuple(values))
         if isinstance(record, Verdict):
             made.setdefault(CHECKS, []).extend(_check_rows(record))
     return made
@@ -57,9 +60,11 @@ def _number_or_text(value: float | str | None) -> tuple[float | None, str | None
 
 
 @cache
-def _writers(kind: type[msgspec.Struct]) -> tuple[tuple[str, Callable[[Any], Any]], ...]:
-    """Return how each field of a record type is written."""
-    return tuple((attribute, _plain) for _, attribute, _ in fields(kind))
+def _reader(kind: type[msgspec.Struct]) -> tuple[Callable[[Any], tuple[Any, ...]], tuple[int, ...]]:
+    """Return what reads all fields of a record type, and the places of those that SQLite does not take as they are."""
+    named = fields(kind)
+    written = tuple(place for place, (_, _, hint) in enumerate(named) if hint not in (str, int, float, bool))
+    return attrgetter(*(attribute for _, attribute, _ in named)), written
 
 
 def _plain(value: Any) -> Any:

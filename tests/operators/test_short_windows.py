@@ -1,5 +1,6 @@
 """Rolling sums, buckets and what was seen lately, against a list that forgets nothing."""
 
+import pickle
 from decimal import Decimal
 
 from hypothesis import given
@@ -59,3 +60,19 @@ def test_a_bucket_that_is_never_overdrawn_allows_no_more_than_its_rate_and_one_b
             sent += 1
 
         assert sent <= 3 + 3 * now / 10**9
+
+
+@given(steps=STEPS)
+def test_a_rolling_sum_that_was_pickled_counts_and_forgets_as_before(steps):
+    rolling, now_at = RollingSum(10), 0
+    for wait, quantity in steps:
+        now_at += wait
+        rolling.add(now_at, Decimal(quantity) / 3, quantity)
+
+    restored = pickle.loads(pickle.dumps(rolling))
+
+    for later_at in range(now_at, now_at + 12):
+        rolling.forget(later_at)
+        restored.forget(later_at)
+        assert restored.entries == rolling.entries
+        assert (restored.notional, restored.quantity) == (rolling.notional, rolling.quantity)
