@@ -188,6 +188,11 @@ def _path(folder: Path | None, name: str) -> Path:
     return own if own.exists() else DEFAULT / name
 
 
+def yaml_values(path: Path) -> dict[str, Any]:
+    """Return what a file of names and values holds; raises SettingsError where it is not one."""
+    return _yaml(path, path.read_bytes())
+
+
 def _yaml(path: Path, text: bytes) -> dict[str, Any]:
     try:
         values = yaml.safe_load(text)

@@ -1,0 +1,147 @@
+"""Where the servers of a served run are, and how to sign in: servers.yaml, the environment, and the file .env.
+
+The environment goes before the file .env, and that before servers.yaml. Secrets are never read from YAML.
+"""
+
+import os
+from pathlib import Path
+from typing import Any, Literal
+
+import pydantic
+from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSource, SettingsConfigDict
+
+from config.settings import DEFAULT, Section, SettingsError, yaml_values
+
+FILE = "servers.yaml"
+ENVIRONMENT_FILE = "ITA_ENV_FILE"
+PREFIX = "ITA_"
+SECRETS = frozenset({"password", "token", "access_key", "secret_key"})
+
+
+class Server(Section):
+    """A part of servers.yaml; the environment gives text, which is read as what the field needs."""
+
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True, strict=False)
+
+
+class Kafka(Server):
+    """The broker; `username` and `password` sign in by SCRAM-SHA-512, `ca` names the file of the issuer."""
+
+    bootstrap: str = "127.0.0.1:19092"
+    security: Literal["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"] = "plaintext"
+    prefix: str = ""
+    username: str = ""
+    password: pydantic.SecretStr = pydantic.SecretStr("")
+    ca: Path | None = None
+
+    def client(self) -> dict[str, Any]:
+        """Return what every librdkafka client of this broker is configured with."""
+        made: dict[str, Any] = {"bootstrap.servers": self.bootstrap, "security.protocol": self.security}
+        if self.ca is not None:
+            made["ssl.ca.location"] = str(self.ca)
+        if self.security.startswith("sasl"):
+            made |= {
+                "sasl.mechanism": "SCRAM-SHA-512",
+                "sasl.username": self.username,
+                "sasl.password": self.password.get_secret_value(),
+            }
+        return made
+
+
+class Influx(Server):
+    """The time series store."""
+
+    url: str = "http://127.0.0.1:18086"
+    organisation: str = "ita"
+    bucket: str = "desk"
+    token: pydantic.SecretStr = pydantic.SecretStr("")
+    ca: Path | None = None
+
+
+class S3(Server):
+    """The object store of the lake."""
+
+    endpoint: str = "http://127.0.0.1:19000"
+    region: str = "us-east-1"
+    bucket: str = "ita-lake"
+    prefix: str = ""
+    access_key: pydantic.SecretStr = pydantic.SecretStr("")
+    secret_key: pydantic.SecretStr = pydantic.SecretStr("")
+    ca: Path | None = None
+
+
+class Postgres(Server):
+    """The relational store."""
+
+    host: str = "127.0.0.1"
+    port: int = 15432
+    database: str = "ita"
+    user: str = "ita_desk"
+    password: pydantic.SecretStr = pydantic.SecretStr("")
+    tls: Literal["disable", "prefer", "require", "verify-full"] = "prefer"
+    ca: Path | None = None
+
+
+class Redis(Server):
+    """The online feature store."""
+
+    host: str = "127.0.0.1"
+    port: int = 16379
+    database: int = 0
+    user: str = ""
+    password: pydantic.SecretStr = pydantic.SecretStr("")
+    tls: bool = False
+    ca: Path | None = None
+
+
+class Servers(BaseSettings):
+    """Every server of a served run."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_nested_delimiter="__", extra="ignore", frozen=True, case_sensitive=False
+    )
+
+    kafka: Kafka = Kafka()
+    influx: Influx = Influx()
+    s3: S3 = S3()
+    postgres: Postgres = Postgres()
+    redis: Redis = Redis()
+
+
+def environment_file() -> Path:
+    """Return the file of secrets: `ITA_ENV_FILE`, or `.env` where the program was started."""
+    return Path(os.environ.get(ENVIRONMENT_FILE) or ".env")
+
+
+def read_servers(folder: Path | None = None) -> Servers:
+    """Return where the servers are; raises SettingsError with the place, what was given, and what is allowed."""
+    own = (folder or DEFAULT) / FILE
+    path = own if own.exists() else DEFAULT / FILE
+    values = yaml_values(path)
+    for name, section in values.items():
+        for secret in SECRETS & set(section if isinstance(section, dict) else ()):
+            raise SettingsError(
+                f"{path}: {name}.{secret} is a secret and is not read from YAML; "
+                f"set {PREFIX}{name.upper()}__{secret.upper()} in the environment or in {environment_file()}"
+            )
+
+    class Read(Servers):
+        """The same, with the file that was asked for as the last place to look."""
+
+        @classmethod
+        def settings_customise_sources(cls, settings_cls: Any, *_: Any, **__: Any) -> tuple[Any, ...]:
+            """Return where values are looked for, the first that has one wins."""
+            return (
+                EnvSettingsSource(settings_cls),
+                DotEnvSettingsSource(settings_cls, env_file=environment_file(), env_file_encoding="utf-8"),
+                lambda: values,
+            )
+
+    try:
+        return Read()
+    except pydantic.ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise SettingsError(
+            f"{path}: {place}: {first['msg'].lower()}; {first['input']!r} was given"
+        ) from error
