@@ -11,6 +11,7 @@ import pydantic
 from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSource, SettingsConfigDict
 
 from config.settings import DEFAULT, Section, SettingsError, yaml_values
+from connectors.lake.s3 import Bucket
 
 FILE = "servers.yaml"
 ENVIRONMENT_FILE = "ITA_ENV_FILE"
@@ -68,6 +69,18 @@ class S3(Server):
     access_key: pydantic.SecretStr = pydantic.SecretStr("")
     secret_key: pydantic.SecretStr = pydantic.SecretStr("")
     ca: Path | None = None
+
+    def place(self) -> Bucket:
+        """Return the bucket as the lake's connector takes it."""
+        return Bucket(
+            self.endpoint,
+            self.bucket,
+            self.access_key.get_secret_value(),
+            self.secret_key.get_secret_value(),
+            self.region,
+            self.prefix,
+            self.ca,
+        )
 
 
 class Postgres(Server):

@@ -24,6 +24,7 @@ import fcntl
 import os
 import re
 import shutil
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from itertools import pairwise
@@ -37,16 +38,8 @@ from numpy.typing import NDArray
 
 from connectors.lake.codec import MarketCodec
 from connectors.lake.lanes import LakeItem, encoded, lane_of, merged
-from connectors.lake.staging import (
-    STAGING,
-    append,
-    is_published,
-    publish,
-    published_path,
-    restore,
-    staged_path,
-    synchronise,
-)
+from connectors.lake.shelf import LocalShelf, Shelf, shelf_mark, synchronise
+from connectors.lake.staging import STAGING, append, publish, restore, staged_path
 from domain.market import DAY_SECONDS, SECOND
 
 DAY = DAY_SECONDS * SECOND
@@ -73,7 +66,8 @@ class LakeSink(FixedPartitionedSink[LakeItem, LakeState]):
 
     `shards` are all the shards that this process writes; letters, digits, `_` and `.` are allowed in a name.
     `codec` is needed where market data comes in columns. `durable` forces rows to the disk at each snapshot
-    and publication, so that nothing is lost when the machine fails.
+    and publication, so that nothing is lost when the machine fails. `shelf` makes the place of published files,
+    the folder itself unless told otherwise; rows wait in the folder in any case.
 
     Raises ValueError where a shard name could not be part of a file name.
     """
@@ -86,6 +80,7 @@ class LakeSink(FixedPartitionedSink[LakeItem, LakeState]):
         *,
         rows_per_file: int = ROWS_PER_FILE,
         durable: bool = True,
+        shelf: Callable[[], Shelf] | None = None,
     ) -> None:
         wrong = next((shard for shard in shards if not re.fullmatch(r"[A-Za-z0-9_.]+", shard)), None)
         if wrong is not None or len(set(shards)) != len(shards) or not shards:
@@ -99,6 +94,7 @@ class LakeSink(FixedPartitionedSink[LakeItem, LakeState]):
         self._shards = tuple(sorted(shards))
         self._rows_per_file = rows_per_file
         self._durable = durable
+        self._shelf = shelf or (lambda: LocalShelf(self._lake, durable=durable))
 
     def list_parts(self) -> list[str]:
         """Return the shards."""
@@ -121,6 +117,7 @@ class LakeSink(FixedPartitionedSink[LakeItem, LakeState]):
             self._codec,
             rows_per_file=self._rows_per_file,
             durable=self._durable,
+            shelf=self._shelf(),
         )
 
 
@@ -142,9 +139,11 @@ class LakePartition(StatefulSinkPartition[LakeItem, LakeState]):
         *,
         rows_per_file: int = ROWS_PER_FILE,
         durable: bool = True,
+        shelf: Shelf | None = None,
     ) -> None:
         self._lake, self._shard, self._codec = lake, shard, codec
         self._rows_per_file, self._durable = rows_per_file, durable
+        self._shelf = shelf or LocalShelf(lake, durable=durable)
         self._folder = lake / STAGING / shard
         self._folder.mkdir(parents=True, exist_ok=True)
         self._lock = _locked(lake / STAGING / f"{shard}.lock", shard)
@@ -168,22 +167,23 @@ class LakePartition(StatefulSinkPartition[LakeItem, LakeState]):
         known: set[Path] = set()
         for topic, state in self._topics.items():
             for part in state["open"].values():
-                staged, published = self._paths(topic, part)
-                part["bytes"] = restore(staged, part["bytes"], part["rows"], published)
+                staged, mark = self._place(topic, part)
+                part["bytes"] = restore(staged, part["bytes"], part["rows"], self._shelf, mark)
                 known.add(staged)
             for part in state["closing"]:
-                staged, published = self._paths(topic, part)
-                if not is_published(published, part["rows"]):
-                    length = restore(staged, part["bytes"], part["rows"], published)
-                    publish(staged, length, published, durable=self._durable)
+                staged, mark = self._place(topic, part)
+                if self._shelf.rows(mark) != part["rows"]:
+                    length = restore(staged, part["bytes"], part["rows"], self._shelf, mark)
+                    publish(staged, length, part["rows"], self._shelf, mark)
             state["closing"] = []
         for path in self._folder.iterdir():
             if path not in known:
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
 
-    def _paths(self, topic: str, part: TopicState) -> tuple[Path, Path]:
-        place = (self._lake, topic, part["day"], self._shard, part["first"])
-        return staged_path(*place), published_path(*place)
+    def _place(self, topic: str, part: TopicState) -> tuple[Path, str]:
+        """Return where the rows of a file wait, and the file's name on the shelf."""
+        place = (topic, part["day"], self._shard, part["first"])
+        return staged_path(self._lake, *place), shelf_mark(*place)
 
     def write_batch(self, values: list[LakeItem]) -> None:
         """Take items in; they are staged when enough have come together, and at the next snapshot.
@@ -235,7 +235,7 @@ class LakePartition(StatefulSinkPartition[LakeItem, LakeState]):
         while rows.num_rows:
             part = self._opened(topic, state, day)
             taken = rows.slice(0, self._rows_per_file - part["rows"])
-            staged, _ = self._paths(topic, part)
+            staged, _ = self._place(topic, part)
             part["bytes"] = append(staged, part["bytes"], taken)
             part["rows"] += taken.num_rows
             state["rows"] += taken.num_rows
@@ -266,8 +266,8 @@ class LakePartition(StatefulSinkPartition[LakeItem, LakeState]):
         """Have the file of a day made; waits where too many are being made already."""
         part = state["open"].pop(day)
         state["closing"].append(part)
-        staged, published = self._paths(topic, part)
-        made = self._publisher.submit(publish, staged, part["bytes"], published, durable=self._durable)
+        staged, mark = self._place(topic, part)
+        made = self._publisher.submit(publish, staged, part["bytes"], part["rows"], self._shelf, mark)
         self._publishing.append((made, state, part))
         if len(self._publishing) > PUBLISHING_MAX:
             self._reap(1)
@@ -303,7 +303,8 @@ class LakePartition(StatefulSinkPartition[LakeItem, LakeState]):
         return _copied(self._topics)
 
     def close(self) -> None:
-        """Let the shard go; nothing more is published here, because an unwinding flow comes by too."""
+        """Let the shard go; what still waits to be published is published after the next start."""
+        self._shelf.close()
         self._publisher.shutdown()
         self._synchroniser.shutdown()
         os.close(self._lock)

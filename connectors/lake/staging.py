@@ -14,6 +14,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from connectors.lake.shelf import Shelf
+
 STAGING = ".staging"
 ROWS_PER_GROUP = 131_072
 
@@ -22,13 +24,8 @@ class LakeDamaged(RuntimeError):
     """The lake does not hold what was written to it."""
 
 
-def published_path(lake: Path, topic: str, day: int, shard: str, first: int) -> Path:
-    """Return where rows of a topic go: `day` in days since 1970-01-01, `first` the number of the first row."""
-    return lake / topic / f"date={np.datetime64(day, 'D')}" / f"{shard}-{first:012d}.parquet"
-
-
 def staged_path(lake: Path, topic: str, day: int, shard: str, first: int) -> Path:
-    """Return where the same rows wait until their file is whole."""
+    """Return where rows of a topic wait until their file is whole; arguments as of `shelf_mark`."""
     return lake / STAGING / shard / f"{topic}-{np.datetime64(day, 'D')}-{first:012d}.arrows"
 
 
@@ -79,21 +76,15 @@ def _whole(parts: list[pa.Table]) -> pa.Table:
     return pa.concat_tables(parts).unify_dictionaries().combine_chunks()
 
 
-def publish(staged: Path, length: int, target: Path, *, durable: bool) -> None:
-    """Make staged rows visible: write the Parquet file beside the staged one, then move it into place.
+def publish(staged: Path, length: int, rows: int, shelf: Shelf, mark: str) -> None:
+    """Make staged rows visible: write the Parquet file beside the staged one, then hand it to the shelf.
 
     The staged file is taken away. Publishing the same rows again puts the same file in the same place.
     """
     made = staged.with_suffix(".parquet")
     _write(made, in_groups(staged_batches(staged, length), ROWS_PER_GROUP))
-    if durable:
-        synchronise(made)
-    opened = not target.parent.exists()
-    target.parent.mkdir(parents=True, exist_ok=True)
-    made.replace(target)
-    if durable:
-        for folder in (target.parent, *(target.parents[1:3] if opened else ())):
-            synchronise(folder)
+    shelf.put(made, mark, rows)
+    made.unlink(missing_ok=True)
     staged.unlink()
 
 
@@ -121,23 +112,18 @@ def _layout(schema: pa.Schema) -> dict[str, Any]:
     }
 
 
-def is_published(published: Path, rows: int) -> bool:
-    """Say whether a published file with exactly so many rows is there."""
-    return published.exists() and bool(pq.read_metadata(published).num_rows == rows)
-
-
-def restore(staged: Path, length: int, rows: int, published: Path) -> int:
+def restore(staged: Path, length: int, rows: int, shelf: Shelf, mark: str) -> int:
     """Bring a staged file back to its first `rows` rows, `length` bytes; return its length now.
 
     Where the file was published since, its first rows are these rows, and they are staged again from there: a
     staged file beside it may be such a copy already, of another length. Raises LakeDamaged where neither is
     found whole.
     """
-    if published.exists() and pq.read_metadata(published).num_rows >= rows:
-        return _staged_again(published, staged, rows)
+    if (shelf.rows(mark) or 0) >= rows:
+        return _staged_again(shelf.fetch(mark, staged.with_suffix(".parquet")), staged, rows)
     if not staged.exists() or staged.stat().st_size < length:
         raise LakeDamaged(
-            f"{rows} rows are missing: neither {staged} with {length} bytes nor {published} with these rows exists; "
+            f"{rows} rows are missing: neither {staged} with {length} bytes nor {mark} with these rows exists; "
             f"restore the lake folder together with the recovery folder, or start with a new output folder"
         )
     os.truncate(staged, length)
@@ -156,12 +142,3 @@ def _staged_again(published: Path, staged: Path, rows: int) -> int:
             if not rows:
                 break
     return length
-
-
-def synchronise(path: Path) -> None:
-    """Force a file, or the names in a folder, to the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

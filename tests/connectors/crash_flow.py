@@ -23,10 +23,12 @@ from bytewax.recovery import RecoveryConfig
 from bytewax.testing import run_main
 from numpy.typing import NDArray
 
+from config.servers import read_servers
 from connectors.feast.codec import END_OF_FEATURES
 from connectors.feast.sink import FeastSink
 from connectors.lake.codec import END_OF_INPUT, MarketCodec
 from connectors.lake.lanes import Records
+from connectors.lake.s3 import S3Shelf
 from connectors.lake.sink import LakeSink
 from connectors.sqlite.sink import JournalSink
 from connectors.topics import codec as topics
@@ -168,6 +170,7 @@ def end_of(sink: str) -> list[Any]:
     """Return what tells a sink that the input has ended."""
     ends: dict[str, list[Any]] = {
         "lake": [END_OF_INPUT],
+        "lake_s3": [END_OF_INPUT],
         "topic": [END_OF_TOPIC],
         "journal": [],
         "features": [END_OF_FEATURES],
@@ -218,6 +221,14 @@ def sink_of(sink: str, folder: Path) -> Sink[Any]:
     """Return the sink under test, writing to a folder."""
     if sink == "lake":
         return LakeSink(folder / "lake", ("0",), MarketCodec(UNIVERSE, "test"), rows_per_file=ROWS_PER_FILE)
+    if sink == "lake_s3":
+        return LakeSink(
+            folder / "lake",
+            ("0",),
+            MarketCodec(UNIVERSE, "test"),
+            rows_per_file=ROWS_PER_FILE,
+            shelf=lambda: S3Shelf(read_servers().s3.place()),
+        )
     if sink == "journal":
         return JournalSink(folder / "journal.sqlite")
     if sink == "features":
