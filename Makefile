@@ -8,7 +8,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-
 	--no-emit-index-url --no-emit-find-links
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint types imports bench golden lock
+.PHONY: help setup demo test check lint types imports bench chaos golden lock
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1	/p' Makefile | while IFS='	' read -r name words; do printf '  %-9s %s\n' "$$name" "$$words"; done
@@ -48,6 +48,9 @@ bench: setup ## every benchmark, short (ARGS= in place of --quick)
 	@set -e; for script in benchmarks/*.py; do \
 		[ -e "$$script" ] || { echo 'there are no benchmarks'; exit 0; }; \
 		echo "== $$script"; $(BIN)/python "$$script" $(or $(ARGS),--quick); done
+
+chaos: setup ## kill the processes of a served desk, servers too, and compare (KILLS=100 SEED=7)
+	$(BIN)/python -m tests.served.chaos --kills $(or $(KILLS),10) --seed $(or $(SEED),7) $(ARGS)
 
 golden: setup ## run the golden runs again and keep what they come to (docs/golden.md)
 	$(BIN)/python -m tests.golden.golden

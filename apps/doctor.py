@@ -1,4 +1,4 @@
-"""What stands in the way of a run: versions, folders, configuration, sessions, ports, and an output folder's state."""
+"""What stands in the way of a run: versions, folders, configuration, ports, servers, and an output folder's state."""
 
 import importlib.metadata
 import os
@@ -16,8 +16,11 @@ from exchange_calendars.errors import CalendarError
 
 import features
 from apps.findings import Finding, broken, doubtful, well
+from apps.offers import offers
 from apps.run_state import examine_run
+from config.servers import read_servers
 from config.settings import Settings, SettingsError, compliance_params, read_settings
+from config.topics import read_topics
 from domain.instruments import Universe
 from domain.market import Session
 from domain.sessions import session_table
@@ -31,9 +34,12 @@ SUMMER_TIME = ("2024-03-08", "2024-03-11")
 
 
 def diagnose(
-    out: Path | None, config: Path | None, metrics_host: str, metrics_port: int
+    out: Path | None, config: Path | None, metrics_host: str, metrics_port: int, *, served: bool = False
 ) -> tuple[Finding, ...]:
-    """Look at everything that a run needs, and at the run in `out` where one is named; changes nothing."""
+    """Look at everything that a run needs, and at the run in `out` where one is named; changes nothing.
+
+    Servers are asked to keep something for a moment. With `served` what they lack stands in the way of a run.
+    """
     return (
         *_python(),
         *_packages(),
@@ -41,6 +47,7 @@ def diagnose(
         *_configuration(config),
         *_clocks(),
         *_ports(metrics_host, metrics_port),
+        *_servers(config, served),
         *_reach(),
         *(examine_run(out) if out is not None and out.exists() else ()),
     )
@@ -229,11 +236,23 @@ def _ports(host: str, port: int) -> Iterator[Finding]:
         )
 
 
+def _servers(config: Path | None, served: bool) -> Iterator[Finding]:
+    try:
+        servers = read_servers(config)
+    except SettingsError as error:
+        yield broken("servers", str(error), "correct the file that is named, or leave --config out")
+        return
+    found = list(offers(servers, read_topics(), served=served))
+    if found or served:
+        yield from found
+    else:
+        yield well(
+            "servers",
+            "none answers and none is needed: topics, lake, journal and features are folders and SQLite",
+        )
+
+
 def _reach() -> Iterator[Finding]:
-    yield well(
-        "servers",
-        "none is configured and none is needed: topics, lake, journal and features are folders and SQLite",
-    )
     if os.environ.get(DATAFLOW_API):
         yield doubtful(
             "bytewax API",

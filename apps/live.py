@@ -6,13 +6,14 @@ from typing import NamedTuple
 
 import typer
 
+from apps.health import REFERENCE, Health
 from apps.metrics import Metrics, serve
 from apps.run_folder import RunFolder, RunFolderError
 from apps.running import RunOptions, Stopwatch, peak_rss_mb, run_desk, stop_on_signal
+from apps.sources import sources_of
 from apps.summary import summarise
 from config.settings import read_settings
 from connectors.files.lake_reference import keep_reference
-from connectors.files.open_source import open_sources
 from connectors.tick_input import Pace, Stop
 from operators.stage import UNOBSERVED
 
@@ -36,19 +37,21 @@ def run_live(live: Live, out: Path) -> None:
     Received rows are kept in `lake/raw.*`, so that `ita replay lake:OUT` repeats the run.
     """
     settings = read_settings(live.config)
-    source = open_sources((live.source,), None, None, None)
+    source = sources_of((live.source,), config=live.config)
     folder = RunFolder(out, {"kind": "run", "source": live.source, "configuration": settings.digest})
     try:
         if folder.summary() is not None:
             typer.echo(f"the input of the run in {out} has ended; nothing is left to do", err=True)
             return
-        metrics = _metrics(live)
+        health = watched(live.metrics_host, live.metrics_port)
+        health.needs_shards(("0",))
         stop, watch = Stop(), Stopwatch()
         pace = Pace(live.speed, time.monotonic_ns) if live.speed > 0 else None
         options = RunOptions(batch_rows=BATCH_ROWS, epoch_seconds=EPOCH_SECONDS, pace=pace, raw=True)
         keep_reference(folder.lake, source)
+        health.has(REFERENCE)
         with stop_on_signal(stop):
-            run_desk(settings, folder, source, options, stop, metrics or UNOBSERVED)
+            run_desk(settings, folder, source, options, stop, health)
         if stop.asked.is_set():
             typer.echo(f"stopped; the same command goes on where {out} stands", err=True)
             return
@@ -57,16 +60,22 @@ def run_live(live: Live, out: Path) -> None:
         folder.close()
 
 
-def _metrics(live: Live) -> Metrics | None:
-    if not live.metrics_port:
-        return None
+def watched(host: str, port: int) -> Health:
+    """Return the health of a worker, told on an address with its metrics, or nowhere where the port is 0.
+
+    The worker is not ready before it has the reference. Raises RunFolderError where the port is taken.
+    """
     metrics = Metrics()
+    health = Health(metrics if port else UNOBSERVED)
+    health.needs(REFERENCE, "what the desk trades is not loaded yet")
+    if not port:
+        return health
     try:
-        serve(metrics, live.metrics_host, live.metrics_port)
+        serve(metrics, health, host, port)
     except OSError as error:
         raise RunFolderError(
-            f"metrics cannot be told on {live.metrics_host}:{live.metrics_port}: {error.strerror}; "
+            f"metrics cannot be told on {host}:{port}: {error.strerror}; "
             "choose another port with --metrics-port, or 0 for none"
         ) from error
-    typer.echo(f"metrics: http://{live.metrics_host}:{live.metrics_port}/metrics", err=True)
-    return metrics
+    typer.echo(f"metrics: http://{host}:{port}/metrics", err=True)
+    return health

@@ -1,10 +1,21 @@
-"""What a worker tells Prometheus: rates, lags, stage latencies, batch sizes, state bytes, refused rows."""
+"""What a worker tells over HTTP: metrics for Prometheus, and whether it is live and ready."""
 
+import json
+import threading
+from collections.abc import Iterable
+from http import HTTPStatus
+from socketserver import ThreadingMixIn
 from time import perf_counter_ns, time_ns
 from typing import Any
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, make_wsgi_app
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
 
+from apps.health import Health
+from connectors.kafka.reader import READING
+from connectors.patience import WAITS
 from domain.market import END, MarketBatch, Quality, row_count
 from operators.decision_records import Decided
 from operators.stage import Observer
@@ -41,6 +52,7 @@ class Metrics(Observer):
         self._behind = Gauge(
             "ita_wall_lag_seconds", "Machine's clock minus event time at the decisions", **shared
         )
+        self.registry.register(Edges())
 
     def activated(self, step_name: str, nanoseconds: int, items: list[Any], answers: list[Any]) -> None:
         """Count an activation of a step."""
@@ -85,6 +97,60 @@ class Metrics(Observer):
             self._records.labels(topic).inc(len(getattr(decided, topic)))
 
 
-def serve(metrics: Metrics, host: str, port: int) -> None:
-    """Serve the metrics over HTTP from a thread of their own; raises OSError where the port is taken."""
-    start_http_server(port, addr=host, registry=metrics.registry)
+class Edges(Collector):
+    """What the connectors count by themselves, read when it is asked for."""
+
+    def collect(self) -> Iterable[Metric]:
+        """Yield the waits for servers, and how much is left to read."""
+        waits = CounterMetricFamily("ita_server_waits", "Waits for a server", labels=["server"])
+        seconds = CounterMetricFamily("ita_server_wait_seconds", "Seconds of them", labels=["server"])
+        waiting = GaugeMetricFamily("ita_server_waiting", "How many wait for it now", labels=["server"])
+        for server, told in sorted(WAITS.by_server().items()):
+            waits.add_metric([server], told.waits)
+            seconds.add_metric([server], told.seconds)
+            waiting.add_metric([server], told.waiting)
+        left = GaugeMetricFamily(
+            "ita_kafka_lag_messages", "Messages left to read", labels=["topic", "partition"]
+        )
+        for place, messages in sorted(READING.left.copy().items()):
+            left.add_metric([place.topic, str(place.partition)], messages)
+        return (waits, seconds, waiting, left)
+
+
+class _Server(ThreadingMixIn, WSGIServer):
+    daemon_threads = True
+
+
+class _Quiet(WSGIRequestHandler):
+    def log_message(self, *_: Any) -> None:
+        """Say nothing of each request."""
+
+
+def serve(metrics: Metrics, health: Health, host: str, port: int) -> WSGIServer:
+    """Serve /metrics, /live and /ready from a thread of their own; raises OSError where the port is taken."""
+    told = make_wsgi_app(metrics.registry)
+
+    def answer(environ: Any, start_response: Any) -> Any:
+        match environ["PATH_INFO"]:
+            case "/metrics":
+                return told(environ, start_response)
+            case "/live":
+                reason = health.why_not_live()
+                return _answered(
+                    start_response, {"live": reason is None, "reason": reason or ""}, ok=not reason
+                )
+            case "/ready":
+                reasons = health.why_not_ready()
+                return _answered(start_response, {"ready": not reasons, "reasons": reasons}, ok=not reasons)
+        start_response("404 Not Found", [("Content-Type", "text/plain")])
+        return [b"there are /metrics, /live and /ready\n"]
+
+    server = make_server(host, port, answer, _Server, _Quiet)
+    threading.Thread(target=server.serve_forever, name="metrics", daemon=True).start()
+    return server
+
+
+def _answered(start_response: Any, told: dict[str, Any], *, ok: bool) -> list[bytes]:
+    status = HTTPStatus.OK if ok else HTTPStatus.SERVICE_UNAVAILABLE
+    start_response(f"{status.value} {status.phrase}", [("Content-Type", "application/json")])
+    return [json.dumps(told).encode() + b"\n"]

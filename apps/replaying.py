@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 
 from apps.run_folder import RunFolder
 from apps.running import RunOptions, Stopwatch, peak_rss_mb, run_desk
+from apps.sources import sources_of
 from apps.summary import summarise
 from apps.workers import run_workers
 from config.settings import read_settings
 from connectors.files.lake_reference import keep_reference
-from connectors.files.open_source import open_sources
 from connectors.tick_input import Stop
 
 
@@ -65,7 +65,7 @@ def replayed(request: Request, out: Path | None) -> dict[str, Any]:
 
 def _replayed(request: Request, out: Path) -> dict[str, Any]:
     settings = read_settings(request.config)
-    source = open_sources(request.sources, request.instruments, request.first, request.last)
+    source = sources_of(request.sources, request.instruments, request.first, request.last, request.config)
     folder = RunFolder(out, request.identity(settings.digest))
     try:
         done = folder.summary()

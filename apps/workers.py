@@ -18,8 +18,8 @@ from apps.assembly import assemble
 from apps.failures import described
 from apps.run_folder import RunPaths
 from apps.running import RunOptions, decision_edges, market_edges, run_flow
+from apps.sources import sources_of
 from config.settings import read_settings
-from connectors.files.open_source import open_sources
 from connectors.tick_input import Stop
 from connectors.topics.codec import MarketCodec
 from connectors.topics.sink import TopicSink
@@ -95,7 +95,13 @@ def work(task: dict[str, Any]) -> None:
     """Do one worker's part of a run."""
     settings = read_settings(Path(task["config"]) if task["config"] else None)
     names = tuple(task["instruments"]) if task["instruments"] else None
-    source = open_sources(tuple(task["sources"]), names, task["from"], task["to"])
+    source = sources_of(
+        tuple(task["sources"]),
+        names,
+        task["from"],
+        task["to"],
+        Path(task["config"]) if task["config"] else None,
+    )
     folder, shards = RunPaths(Path(task["out"])), tuple(task["shards"])
     made = assemble(settings, source, shards)
     options = RunOptions(task["batch_rows"], task["epoch_seconds"])

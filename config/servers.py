@@ -11,6 +11,8 @@ import pydantic
 from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSource, SettingsConfigDict
 
 from config.settings import DEFAULT, Section, SettingsError, yaml_values
+from connectors.influx.writer import InfluxServer
+from connectors.kafka.client import KafkaCluster
 from connectors.lake.s3 import Bucket
 
 FILE = "servers.yaml"
@@ -48,6 +50,10 @@ class Kafka(Server):
             }
         return made
 
+    def cluster(self) -> KafkaCluster:
+        """Return the cluster as its connector takes it."""
+        return KafkaCluster(self.client(), self.prefix)
+
 
 class Influx(Server):
     """The time series store."""
@@ -57,6 +63,10 @@ class Influx(Server):
     bucket: str = "desk"
     token: pydantic.SecretStr = pydantic.SecretStr("")
     ca: Path | None = None
+
+    def place(self) -> InfluxServer:
+        """Return the server as its connector takes it."""
+        return InfluxServer(self.url, self.organisation, self.bucket, self.token.get_secret_value())
 
 
 class S3(Server):

@@ -1,15 +1,17 @@
 """The desk's stages as a flow is given them, and what leaves them for the doors."""
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import msgspec
 
-from connectors.feast.codec import END_OF_FEATURES, FeatureItem
-from connectors.lake.codec import END_OF_INPUT
-from connectors.lake.lanes import LakeItem, Raw, Records, Refused
+from connectors.feast.codec import END_OF_FEATURES, FeatureItem, rows_of
+from connectors.kafka.batches import KafkaItem, Scored
+from connectors.kafka.codec import Damaged
+from connectors.lake.codec import END_OF_INPUT, Rows
+from connectors.lake.lanes import LakeItem, Raw, Records, Refused, TopicEnd
 from connectors.topics.sink import END_OF_TOPIC, EndOfTopic
-from domain.market import END, MarketBatch, row_count
+from domain.market import END, Malformed, MarketBatch, row_count
 from operators.bars import Bars
 from operators.best_quotes import BestQuotes
 from operators.decision_records import Decided
@@ -24,6 +26,7 @@ from operators.stage import UNOBSERVED, Observer
 
 BOOK = "book"
 JOURNAL = "journal"
+FEATURES = "features"
 
 
 class Stages(NamedTuple):
@@ -74,12 +77,39 @@ def feature_rows(item: tuple[str, MarketBatch]) -> list[tuple[str, FeatureItem]]
     return made
 
 
-def for_book(item: tuple[str, MarketBatch]) -> list[tuple[str, MarketBatch | EndOfTopic]]:
-    """Return what the book needs of a batch, for the topic between the workers, and that topic's end."""
-    shard, batch = item
+def slim(batch: MarketBatch) -> MarketBatch:
+    """Return what the book needs of a batch."""
     ticks = batch.ticks._replace(received_at=None, flags=None, venue=None, reference=None)
-    slim = MarketBatch(batch.watermark, ticks, scores=batch.scores, arrived=batch.arrived)
-    return [(shard, slim), (shard, END_OF_TOPIC)] if batch.watermark == END else [(shard, slim)]
+    return MarketBatch(batch.watermark, ticks, scores=batch.scores, arrived=batch.arrived)
+
+
+def for_book(item: tuple[str, MarketBatch]) -> list[tuple[str, MarketBatch | EndOfTopic]]:
+    """Return what the book needs of a batch, for the embedded topic between the workers, and that topic's end."""
+    shard, batch = item
+    needed = slim(batch)
+    return [(shard, needed), (shard, END_OF_TOPIC)] if batch.watermark == END else [(shard, needed)]
+
+
+def for_scored(item: tuple[str, MarketBatch]) -> list[tuple[str, KafkaItem]]:
+    """Return what the book needs of a batch, for the Kafka topic between the workers, and that topic's end."""
+    shard, batch = item
+    needed = Scored(slim(batch))
+    return [(shard, needed), (shard, END_OF_INPUT)] if batch.watermark == END else [(shard, needed)]
+
+
+def readable_batches(item: tuple[str, Any]) -> list[tuple[str, MarketBatch]]:
+    """Return a scored batch that could be read."""
+    shard, read = item
+    return [(shard, read)] if isinstance(read, MarketBatch) else []
+
+
+def damaged_rows(item: tuple[str, Any]) -> list[tuple[str, LakeItem]]:
+    """Return the quarantine record of a message that could not be read: where it stands, why, and its bytes."""
+    _, read = item
+    if not isinstance(read, Damaged):
+        return []
+    place = f"{read.topic}:{read.partition}:{read.offset}"
+    return [(BOOK, Refused("kafka", [Malformed("kafka", place, read.reason, read.value.hex(), read.at)]))]
 
 
 def streams(decided: Decided) -> tuple[tuple[str, Sequence[msgspec.Struct]], ...]:
@@ -106,6 +136,38 @@ def decision_rows(item: tuple[str, Decided]) -> list[tuple[str, LakeItem]]:
     if decided.watermark == END:
         made.append((BOOK, END_OF_INPUT))
     return made
+
+
+def kept_rows(item: tuple[str, Any]) -> list[tuple[str, LakeItem]]:
+    """Return what was read from a topic, for the lake."""
+    shard, read = item
+    return damaged_rows(item) if isinstance(read, Damaged) else [(shard, read)]
+
+
+def kept_records(item: tuple[str, Any]) -> list[tuple[str, list[msgspec.Struct]]]:
+    """Return the decision records that were read from a topic, for the journal."""
+    _, read = item
+    return [(JOURNAL, list(read.records))] if isinstance(read, Records) and read.records else []
+
+
+def kept_series(item: tuple[str, Any]) -> list[tuple[str, LakeItem]]:
+    """Return what was read from a topic, for the time series store."""
+    _, read = item
+    return [] if isinstance(read, (Damaged, TopicEnd)) else [item]
+
+
+class KeptFeatures:
+    """Turns rows of the topic `features` for the feature store; `index` maps instruments to indices."""
+
+    def __init__(self, index: Mapping[str, int], features: Sequence[str]) -> None:
+        self._index, self._features = dict(index), tuple(features)
+
+    def __call__(self, item: tuple[str, Any]) -> list[tuple[str, FeatureItem]]:
+        """Return the rows, or their end."""
+        shard, read = item
+        if isinstance(read, Rows) and read.topic == FEATURES:
+            return [(shard, rows_of(read.table, self._index, self._features))]
+        return [(shard, END_OF_FEATURES)] if read == TopicEnd(FEATURES) else []
 
 
 def journal_entries(item: tuple[str, Decided]) -> list[tuple[str, list[msgspec.Struct]]]:

@@ -10,6 +10,7 @@ Out = Annotated[Path | None, typer.Option(help="output folder to look at, too")]
 Config = Annotated[Path | None, typer.Option(help="folder with YAML files that replace the project's own")]
 Port = Annotated[int, typer.Option(min=0, max=65_535, help="port that metrics are to be told on; 0 for none")]
 Host = Annotated[str, typer.Option(help="address that metrics are to be told on")]
+Served = Annotated[bool, typer.Option("--served", help="what servers lack stands in the way of a run")]
 AsJson = Annotated[bool, typer.Option("--json", help="print one JSON object")]
 
 COLOURS = {"ok": "green", "warn": "yellow", "fail": "bold red"}
@@ -20,11 +21,14 @@ def doctor(
     config: Config = None,
     metrics_port: Port = 9464,
     metrics_host: Host = "127.0.0.1",
+    served: Served = False,
     json: AsJson = False,
 ) -> None:
-    """Look at versions, folders, configuration, limits, sessions and ports; exit code 1 if anything is in the way.
+    """Look at versions, folders, configuration, limits, ports and servers; exit code 1 if anything is in the way.
 
-    Example: ita doctor --out out/demo
+    Servers are needed by the served desk alone: without --served, one that is not there is no matter.
+
+    Examples: ita doctor --out out/demo; ita doctor --served
     """
     import msgspec
     from rich.console import Console
@@ -33,7 +37,7 @@ def doctor(
 
     from apps.doctor import diagnose
 
-    findings = diagnose(out, config, metrics_host, metrics_port)
+    findings = diagnose(out, config, metrics_host, metrics_port, served=served)
     failed = sum(finding.health.value == "fail" for finding in findings)
     if json:
         print(msgspec.json.encode({"failed": failed, "findings": findings}).decode())

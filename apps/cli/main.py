@@ -57,7 +57,7 @@ def _explain(failure: Exception) -> int:
 
 def _register() -> None:
     """Hang the commands; each imports what it needs when it is called."""
-    from apps.cli import demo, doctor, explain, features, replay, run
+    from apps.cli import demo, doctor, explain, features, replay, run, stack
 
     app.command("demo")(demo.demo)
     app.command("replay")(replay.replay)
@@ -65,6 +65,7 @@ def _register() -> None:
     app.command("explain")(explain.explain)
     app.command("doctor")(doctor.doctor)
     app.add_typer(features.app, name="features")
+    app.add_typer(stack.app, name="stack")
 
 
 if __name__ == "__main__":

@@ -5,9 +5,20 @@ from typing import Annotated
 
 import typer
 
-Flow = Annotated[str, typer.Argument(help="the flow to run: desk")]
+FLOWS = ("desk", "market-data", "decisions", "sinks")
+
+Flow = Annotated[
+    str,
+    typer.Argument(
+        help="the flow to run: desk, or one worker of the served desk: market-data, decisions, sinks"
+    ),
+]
 Source = Annotated[str, typer.Option(help="where ticks come from: simulator: or a recorded source")]
 Speed = Annotated[float, typer.Option(help="event seconds in a second; 0 is as fast as it goes")]
+Shards = Annotated[
+    str | None,
+    typer.Option(help="of the served desk: the shards of this worker, as 0-3 or 0,2; all if left out"),
+]
 Config = Annotated[Path | None, typer.Option(help="folder with YAML files that replace the project's own")]
 Out = Annotated[Path, typer.Option(help="folder that keeps everything; a restart goes on where it was")]
 Port = Annotated[int, typer.Option(min=0, max=65_535, help="port of the metrics; 0 for none")]
@@ -18,6 +29,7 @@ def run(
     flow: Flow,
     source: Source = "simulator:",
     speed: Speed = 1.0,
+    shards: Shards = None,
     config: Config = None,
     out: Out = Path("out/desk"),
     metrics_port: Port = 9464,
@@ -26,12 +38,20 @@ def run(
     """Run the desk until it is stopped: SIGTERM drains it and ends with 0, a restart goes on where it was.
 
     Example: ita run desk --source simulator: --speed 60 --out out/desk
+
+    The served desk runs on servers (`ita stack up`, `ita stack init`), each worker a process of its own:
+    ita run market-data --source simulator: --shards 0-3 --out out/served
     """
     from apps.cli.main import WrongUse
     from apps.live import Live, run_live
 
-    if flow != "desk":
-        raise WrongUse(f"unknown flow {flow!r}; the flow that can be run is 'desk'")
+    if flow not in FLOWS:
+        raise WrongUse(f"unknown flow {flow!r}; those that can be run are {', '.join(FLOWS)}")
     if speed < 0:
         raise WrongUse(f"speed is at least 0; {speed} was given")
+    if flow != "desk":
+        from apps.served import Worker, run_worker
+
+        run_worker(Worker(flow, shards, source, speed, config, out, metrics_host, metrics_port))
+        return
     run_live(Live(source, speed, config, metrics_host, metrics_port), out)

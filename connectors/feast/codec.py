@@ -10,9 +10,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from numpy.typing import NDArray
 
-from domain.market import FeatureRows
+from domain.market import BAR, FeatureRows
 
 INSTRUMENT = "instrument"
 EVENT_TIMESTAMP = "event_timestamp"
@@ -43,6 +44,22 @@ ROW = np.dtype(
     align=True,
 )
 """What names a feature row: when it happened and was known (ns UTC), of which instrument, which version."""
+
+
+def rows_of(table: pa.Table, index: Mapping[str, int], features: Sequence[str]) -> FeatureRows:
+    """Return rows of the topic `features` as the feature store takes them; `index` maps instruments to indices.
+
+    Rows of instruments that `index` does not know are left out. Raises KeyError where a column is missing.
+    """
+    names = table.column("instrument").combine_chunks().dictionary_decode().to_pylist()
+    which = np.array([index.get(name, -1) for name in names], np.int32)
+    bars = np.zeros(len(which), BAR)
+    bars["instrument"], bars["version"] = which, table.column("version").to_numpy()
+    for column, source in (("close_at", "event_at"), ("known_at", "known_at")):
+        bars[column] = table.column(source).cast(pa.int64()).to_numpy()
+    values = np.array([table.column(name).to_numpy() for name in features])
+    known = which >= 0
+    return FeatureRows(bars[known], values[:, known])
 
 
 def newest(rows: FeatureRows) -> tuple[NDArray[np.void], NDArray[np.float64]]:

@@ -38,7 +38,8 @@ from connectors.feast.codec import (
     newest,
     push_frame,
 )
-from connectors.feast.store import Declare, open_store, prepare, push, read_online
+from connectors.feast.store import SQLITE, Declare, Online, open_store, passes, prepare, push, read_online
+from connectors.patience import Patience
 from domain.market import FeatureRows
 from features.family import Feature
 
@@ -66,6 +67,7 @@ class FeastSink(FixedPartitionedSink[FeatureItem, FeastState]):
         *,
         push_seconds: float | None = None,
         clock: Callable[[], float] = time.monotonic,
+        online: Online = SQLITE,
     ) -> None:
         if not shards or len(set(shards)) != len(shards):
             raise ValueError(f"the feature store needs shards with different names; {shards} were given")
@@ -75,6 +77,7 @@ class FeastSink(FixedPartitionedSink[FeatureItem, FeastState]):
         self._made = (Path(folder), tuple(instruments), tuple(features), declare)
         self._push_seconds = push_seconds
         self._clock = clock
+        self._store = online
 
     def list_parts(self) -> list[str]:
         """Return the shards."""
@@ -90,7 +93,13 @@ class FeastSink(FixedPartitionedSink[FeatureItem, FeastState]):
 
     def build_part(self, step_id: str, for_part: str, resume_state: FeastState | None) -> "FeastPartition":
         """Return the writer of one shard, as it was at the snapshot."""
-        return FeastPartition(*self._made, resume_state, push_seconds=self._push_seconds, clock=self._clock)
+        return FeastPartition(
+            *self._made,
+            resume_state,
+            push_seconds=self._push_seconds,
+            clock=self._clock,
+            online=self._store,
+        )
 
 
 class FeastPartition(StatefulSinkPartition[FeatureItem, FeastState]):
@@ -110,6 +119,7 @@ class FeastPartition(StatefulSinkPartition[FeatureItem, FeastState]):
         *,
         push_seconds: float | None = None,
         clock: Callable[[], float] = time.monotonic,
+        online: Online = SQLITE,
     ) -> None:
         self._names, self._features = tuple(instruments), tuple(line.name for line in features)
         self._rows = np.zeros(len(instruments), ROW)
@@ -121,7 +131,8 @@ class FeastPartition(StatefulSinkPartition[FeatureItem, FeastState]):
         self._push_seconds, self._clock = push_seconds, clock
         self._pushed_at = clock()
         self._lock = threading.Lock()
-        self._online = OnlineRows(folder, self._names, features, declare)
+        self._patience = Patience()
+        self._online = OnlineRows(folder, self._names, features, declare, online)
         self._thread = ThreadPoolExecutor(1, "feature_store")
         self._opened = self._thread.submit(self._online.open)
         self._pushes: list[Future[None]] = []
@@ -175,7 +186,7 @@ class FeastPartition(StatefulSinkPartition[FeatureItem, FeastState]):
         with self._lock:
             which = np.flatnonzero(self._waiting)
             keys, values = self._rows[which], self._values[which]
-        self._online.push(keys, values)
+        self._patience.until_done("the online store", lambda: self._online.push(keys, values), passes)
         with self._lock:
             same = self._rows[which] == keys
             self._waiting[which[same]] = False
@@ -202,7 +213,8 @@ class FeastPartition(StatefulSinkPartition[FeatureItem, FeastState]):
             return {"rows": self._rows[seen], "waiting": waiting, "values": self._values[seen[waiting]]}
 
     def close(self) -> None:
-        """Let the pushes that were asked for come to their end; what failed is pushed after a restart."""
+        """Let the push that runs come to its end, unless the store is gone: what waits is pushed after a restart."""
+        self._patience.stop()
         self._thread.shutdown()
 
 
@@ -210,9 +222,15 @@ class OnlineRows:
     """What is online of some instruments, read once and kept in mind; used by one thread."""
 
     def __init__(
-        self, folder: Path, instruments: Sequence[str], features: Sequence[Feature], declare: Declare
+        self,
+        folder: Path,
+        instruments: Sequence[str],
+        features: Sequence[Feature],
+        declare: Declare,
+        online: Online = SQLITE,
     ) -> None:
         self._folder, self._names, self._lines, self._declare = folder, instruments, features, declare
+        self._online = online
         self._event_at = np.full(len(instruments), NEVER)
         self._version = np.full(len(instruments), -1, np.int16)
         self._read = np.zeros(len(instruments), np.bool_)
@@ -220,7 +238,7 @@ class OnlineRows:
 
     def open(self) -> None:
         """Import Feast, make or mend the store, and open it."""
-        prepare(self._folder, self._names, self._lines, self._declare)
+        prepare(self._folder, self._names, self._lines, self._declare, self._online)
         self._store = open_store(self._folder)
 
     def push(self, keys: NDArray[np.void], values: NDArray[np.float64]) -> None:

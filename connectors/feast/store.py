@@ -9,7 +9,7 @@ import fcntl
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,15 +21,18 @@ from features.family import Feature
 VIEW = "bar_features"
 SETTINGS = "feature_store.yaml"
 DECLARED = "declared.json"
+Online = Mapping[str, Any]
+"""Feast's configuration of an online store; `${NAME}` in it is taken from the environment when the store is opened."""
+
+SQLITE: Online = {"type": "sqlite", "path": "online.db"}
 CONFIGURATION: dict[str, Any] = {
     "project": "desk",
     "provider": "local",
     "registry": {"registry_type": "file", "path": "registry.db", "cache_ttl_seconds": 0},
     "offline_store": {"type": "dask"},
-    "online_store": {"type": "sqlite", "path": "online.db"},
     "entity_key_serialization_version": 3,
 }
-HEADER = "# Feast, embedded: the lake beside this folder is the offline store, SQLite the online store.\n"
+HEADER = "# Feast: the lake beside this folder is the offline store.\n"
 
 Declare = Callable[[Sequence[Feature]], Sequence[Any]]
 """From catalogue lines to Feast's objects: `feature_repo.declarations.declarations`."""
@@ -46,7 +49,29 @@ class Declared(NamedTuple):
     features: tuple[str, ...]
 
 
-def prepare(folder: Path, instruments: Sequence[str], features: Sequence[Feature], declare: Declare) -> Path:
+def redis_store(host: str, port: int, database: int = 0, *, tls: bool = False, secret: str = "") -> Online:
+    """Return an online store on Redis; `secret` names the environment variable that holds the password."""
+    parts = [f"{host}:{port}", f"db={database}", *(["ssl=true"] if tls else [])]
+    parts += [f"password=${{{secret}}}"] if secret else []
+    return {"type": "redis", "connection_string": ",".join(parts)}
+
+
+def passes(failure: Exception) -> bool:
+    """Say whether an online store is gone or slow, and may be back."""
+    from redis import exceptions  # noqa: PLC0415  with Feast, when it is needed
+
+    return isinstance(failure, (exceptions.ConnectionError, exceptions.TimeoutError)) and not isinstance(
+        failure, (exceptions.AuthenticationError, exceptions.AuthorizationError)
+    )
+
+
+def prepare(
+    folder: Path,
+    instruments: Sequence[str],
+    features: Sequence[Feature],
+    declare: Declare,
+    online: Online = SQLITE,
+) -> Path:
     """Make the feature store of a run in `folder`, or bring it up to date; return its `feature_store.yaml`.
 
     What is there and fits is left alone. Several processes may do this at once.
@@ -59,17 +84,17 @@ def prepare(folder: Path, instruments: Sequence[str], features: Sequence[Feature
         "digest": _digest(features),
     }
     with _alone(folder):
-        if not settings.exists() or settings.read_text() != settings_text():
-            _write_whole(settings, settings_text())
+        if not settings.exists() or settings.read_text() != settings_text(online):
+            _write_whole(settings, settings_text(online))
         if not declared.exists() or json.loads(declared.read_text()) != wanted:
             open_store(folder).apply(list(declare(features)))
             _write_whole(declared, json.dumps(wanted, indent=2))
     return settings
 
 
-def settings_text() -> str:
+def settings_text(online: Online = SQLITE) -> str:
     """Return the content of `feature_store.yaml`; its paths are relative to the folder that it stands in."""
-    return HEADER + yaml.safe_dump(CONFIGURATION, sort_keys=False)
+    return HEADER + yaml.safe_dump({**CONFIGURATION, "online_store": dict(online)}, sort_keys=False)
 
 
 def declared_in(folder: Path) -> Declared:

@@ -36,7 +36,13 @@ class Refused(NamedTuple):
     malformed: Sequence[Malformed]
 
 
-LakeItem = Rows | MarketBatch | Raw | Records | Refused
+class TopicEnd(NamedTuple):
+    """No more rows will come of one topic of the shard, while others may go on."""
+
+    topic: str
+
+
+LakeItem = Rows | MarketBatch | Raw | Records | Refused | TopicEnd
 
 
 def lane_of(item: LakeItem) -> tuple[str, int]:
@@ -55,9 +61,11 @@ def lane_of(item: LakeItem) -> tuple[str, int]:
             return topic, len(records)
         case Refused(stage, malformed):
             return f"quarantine.{stage}", len(malformed)
+        case TopicEnd(topic):
+            return topic, 0
         case _:
             raise TypeError(
-                f"the lake takes Rows, MarketBatch, Raw, Records and Refused; {type(item).__name__} was given"
+                f"the lake takes Rows, MarketBatch, Raw, Records, Refused and TopicEnd; {type(item).__name__} was given"
             )
 
 

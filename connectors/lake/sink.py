@@ -2,7 +2,8 @@
 
 An item is `(shard, what)` in the shard's order, `what` being a MarketBatch (ticks, bars, features and scores
 of the market topics), `Raw(ticks)`, `Records(topic, records)`, `Refused(stage, malformed)` or `Rows(topic,
-table)`; `(shard, END_OF_INPUT)` publishes what is left. A topic is fed by one kind of item. Files are
+table)`; `(shard, END_OF_INPUT)` publishes what is left, `(shard, TopicEnd(topic))` what is left of a topic that
+comes as `Rows` or `Records`. A topic is fed by one kind of item. Files are
 `<lake>/<topic>/date=<UTC date of event_at>/<shard>-<first>.parquet`, `first` being the number of the file's
 first row among the topic's rows of the shard, in twelve digits.
 
@@ -37,7 +38,7 @@ from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 from numpy.typing import NDArray
 
 from connectors.lake.codec import MarketCodec
-from connectors.lake.lanes import LakeItem, encoded, lane_of, merged
+from connectors.lake.lanes import LakeItem, TopicEnd, encoded, lane_of, merged
 from connectors.lake.shelf import LocalShelf, Shelf, shelf_mark, synchronise
 from connectors.lake.staging import STAGING, append, publish, restore, staged_path
 from domain.market import DAY_SECONDS, SECOND
@@ -193,7 +194,9 @@ class LakePartition(StatefulSinkPartition[LakeItem, LakeState]):
         self._reap()
         for item in values:
             lane, count = lane_of(item)
-            if not lane:
+            if isinstance(item, TopicEnd):
+                self._end(item.topic)
+            elif not lane:
                 self._end()
             elif count:
                 self._hold(lane, item)
@@ -282,13 +285,15 @@ class LakePartition(StatefulSinkPartition[LakeItem, LakeState]):
                 state["closing"].remove(part)
         self._publishing = [entry for entry in self._publishing if entry[2] in entry[1]["closing"]]
 
-    def _end(self) -> None:
-        """Publish everything, and return when it is visible."""
+    def _end(self, only: str | None = None) -> None:
+        """Publish everything, of one topic where one is named, and return when it is visible."""
         for lane in sorted(self._held_rows):
-            self._release(lane)
+            if only in (None, lane):
+                self._release(lane)
         for topic, state in sorted(self._topics.items()):
-            for day in list(state["open"]):
-                self._publish(topic, state, day)
+            if only in (None, topic):
+                for day in list(state["open"]):
+                    self._publish(topic, state, day)
         self._reap(len(self._publishing))
 
     def snapshot(self) -> LakeState:

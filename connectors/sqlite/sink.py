@@ -24,8 +24,8 @@ from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.dialects.sqlite import insert
 
-from connectors.sqlite.codec import rows_of
-from connectors.sqlite.models import LAYOUT_VERSION, journal_metadata
+from connectors.relational.codec import rows_of
+from connectors.relational.models import LAYOUT_VERSION, journal_metadata
 
 PARTITION = "journal"
 BUSY_WAIT_SECONDS = 10

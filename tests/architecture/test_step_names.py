@@ -13,7 +13,8 @@ from connectors.tick_input import Stop
 from connectors.topics.codec import MarketCodec
 from connectors.topics.sink import TopicSink
 from connectors.topics.source import TopicSource
-from flows import decisions, desk, market_data
+from flows import decisions, desk, market_data, served_decisions, served_market_data, sinks
+from flows.stages import KeptFeatures
 
 RECORDED = Path(__file__).parent / "step_names.txt"
 
@@ -40,6 +41,21 @@ def flows(tmp_path_factory):
         desk.build(market, book, made.stages),
         market_data.build(market, made.stages, written),
         decisions.build(read, book, made.stages),
+        served_market_data.build(
+            served_market_data.ServedMarketEdges(market.ticks, market.lake, written), made.stages
+        ),
+        served_decisions.build(served_decisions.ServedDecisionEdges(read, book.lake, book.lake), made.stages),
+        sinks.build(
+            sinks.SinkEdges(
+                read,
+                read,
+                market.lake,
+                book.journal,
+                market.feature_store,
+                KeptFeatures({}, ()),
+                series=market.lake,
+            )
+        ),
     )
     return {flow.flow_id: flow for flow in built}
 

@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 import pytest
 
+from connectors.relational.models import TABLES, journal_metadata
 from connectors.sqlite.journal import Journal, NoJournal
-from connectors.sqlite.models import TABLES, journal_metadata
 from connectors.sqlite.sink import JournalBusy, JournalPartition, JournalRefused
 from domain.decisions import Breach, DecisionPoint
 from domain.market import Malformed

@@ -9,29 +9,31 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from connectors.sqlite.models import CHECKS, TABLES, fields
+from connectors.relational.models import CHECKS, TABLES, fields
 from domain.decisions import Check, Verdict
 
 RecordType = TypeVar("RecordType", bound=msgspec.Struct)
 Row = tuple[Any, ...]
 
 
-def rows_of(records: Iterable[msgspec.Struct]) -> dict[str, list[Row]]:
+def rows_of(
+    records: Iterable[msgspec.Struct], tables: Mapping[type[msgspec.Struct], str] = TABLES
+) -> dict[str, list[Row]]:
     """Return the rows of each table that the records make, in order; a verdict makes one row for each check too.
 
-    Raises TypeError for a record that the journal does not keep.
+    `tables` names the table of each record type; raises TypeError for a record that has none.
     """
     made: dict[str, list[Row]] = {}
     for record in records:
         kind = type(record)
-        if kind not in TABLES:
-            kept = ", ".join(known.__name__ for known in TABLES)
+        if kind not in tables:
+            kept = ", ".join(known.__name__ for known in tables)
             raise TypeError(f"the journal keeps {kept}; {kind.__name__} was given")
         read, written = _reader(kind)
         values = list(read(record))
         for place in written:
             values[place] = _plain(values[place])
-        made.setdefault(TABLES[kind], []).append(tuple(values))
+        made.setdefault(tables[kind], []).append(tuple(values))
         if isinstance(record, Verdict):
             made.setdefault(CHECKS, []).extend(_check_rows(record))
     return made
@@ -61,7 +63,7 @@ def _number_or_text(value: float | str | None) -> tuple[float | None, str | None
 
 @cache
 def _reader(kind: type[msgspec.Struct]) -> tuple[Callable[[Any], tuple[Any, ...]], tuple[int, ...]]:
-    """Return what reads all fields of a record type, and the places of those that SQLite does not take as they are."""
+    """Return what reads all fields of a record type, and the places of those that no database takes as they are."""
     named = fields(kind)
     written = tuple(place for place, (_, _, hint) in enumerate(named) if hint not in (str, int, float, bool))
     return attrgetter(*(attribute for _, attribute, _ in named)), written

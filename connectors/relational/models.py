@@ -12,7 +12,7 @@ from enum import Enum
 from typing import Any
 
 import msgspec
-from sqlalchemy import BigInteger, Column, Float, Index, Integer, MetaData, String, Table
+from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, MetaData, String, Table
 from sqlalchemy.types import TypeEngine
 
 from domain.decisions import (
@@ -71,12 +71,7 @@ def journal_metadata() -> MetaData:
     metadata = MetaData()
     Table("layout", metadata, Column("version", Integer, primary_key=True))
     for kind, name in TABLES.items():
-        columns = [
-            Column(column, _type(hint), primary_key=column == "record_id", nullable=_optional(hint))
-            for column, _, hint in fields(kind)
-        ]
-        indexes = [Index(f"{name}_by_{'_'.join(names).lower()}", *names) for names in INDEXES[name]]
-        Table(name, metadata, *columns, *indexes)
+        record_table(metadata, kind, name, INDEXES[name])
     Table(
         CHECKS,
         metadata,
@@ -85,6 +80,21 @@ def journal_metadata() -> MetaData:
         *(column for name, _, hint in fields(Check) for column in _check_columns(name, hint)),
     )
     return metadata
+
+
+def record_table(
+    metadata: MetaData, kind: type[msgspec.Struct], name: str, indexed: tuple[tuple[str, ...], ...]
+) -> Table:
+    """Return a table with one column for each field of a record type, one row for each `record_id`."""
+    columns = [
+        Column(column, _type(hint), primary_key=column == "record_id", nullable=_optional(hint))
+        for column, _, hint in fields(kind)
+    ]
+    return Table(name, metadata, *columns, *(Index(_index_name(name, names), *names) for names in indexed))
+
+
+def _index_name(table: str, names: tuple[str, ...]) -> str:
+    return f"{table}_by_{'_'.join(names).lower()}"
 
 
 def _check_columns(name: str, hint: Any) -> list[Column[Any]]:
@@ -104,5 +114,5 @@ def _type(hint: Any) -> TypeEngine[Any]:
         return _type(next(option for option in typing.get_args(hint) if option is not type(None)))
     if typing.get_origin(hint) is tuple or hint in (str, Decimal) or issubclass(hint, Enum):
         return String()
-    numbers: dict[Any, TypeEngine[Any]] = {int: BigInteger(), float: Float(), bool: Integer()}
+    numbers: dict[Any, TypeEngine[Any]] = {int: BigInteger(), float: Float(), bool: Boolean()}
     return numbers[hint]

@@ -1,0 +1,51 @@
+"""From what a person types to a source of ticks, Kafka's topics among them."""
+
+from pathlib import Path
+
+from config.servers import read_servers
+from connectors.files.lake_reference import Reference
+from connectors.files.open_source import combine, open_source, open_sources
+from connectors.kafka.reference import described_source
+from connectors.kafka.ticks import KafkaTicks
+from connectors.source import TickSource
+
+KAFKA = "kafka:"
+
+
+def sources_of(
+    specs: tuple[str, ...],
+    instruments: tuple[str, ...] | None = None,
+    first: str | None = None,
+    last: str | None = None,
+    config: Path | None = None,
+) -> TickSource:
+    """Return what `specs` name as one source; `kafka:TOPIC,TOPIC` is read by a consumer that touches nothing live.
+
+    Raises SourceError, SettingsError.
+    """
+    if not any(spec.startswith(KAFKA) for spec in specs):
+        return open_sources(specs, instruments, first, last)
+    return combine(
+        [
+            _kafka(spec, instruments, first, last, config)
+            if spec.startswith(KAFKA)
+            else open_source(spec, instruments, first, last)
+            for spec in specs
+        ]
+    )
+
+
+def _kafka(
+    spec: str,
+    instruments: tuple[str, ...] | None,
+    first: str | None,
+    last: str | None,
+    config: Path | None,
+) -> TickSource:
+    cluster = read_servers(config).kafka.cluster()
+    topics = tuple(topic for topic in spec.removeprefix(KAFKA).split(",") if topic)
+    described = described_source(cluster, lambda: True)
+    reference = Reference() if described is None else Reference(described.reference(), described.splits())
+    if not topics:
+        return KafkaTicks(cluster, instruments=instruments, first=first, last=last, reference=reference)
+    return KafkaTicks(cluster, topics, instruments, first, last, reference)

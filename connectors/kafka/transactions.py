@@ -1,0 +1,121 @@
+"""Transactions of one shard: each is there whole or not at all, and the last writer that opened is the only one.
+
+A shard has two producers that take turns, so that one may begin while the broker still marks the other's
+transaction as committed; their order stands, because the second begins when the first one is decided. Opening
+takes both names over before anything is read back, so whatever a predecessor had open is decided by then.
+"""
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+
+from confluent_kafka import KafkaError, KafkaException, Producer
+from confluent_kafka import Message as Sent
+
+from connectors.kafka.client import Doubt, KafkaCluster, Place, Watch, classified, producer_of
+from connectors.kafka.codec import AT, Message
+from connectors.patience import Patience
+
+TURNS = 2
+CALL_SECONDS = 2.0
+CLOSE_SECONDS = 3.0
+
+
+class Transactions:
+    """Writes messages under the transactional names `<name>.0` and `<name>.1`."""
+
+    def __init__(self, cluster: KafkaCluster, name: str, patience: Patience) -> None:
+        self._cluster, self._name, self._patience = cluster, name, patience
+        self._watch = Watch(f"kafka writer {name}")
+        self._producers: list[Producer] = []
+        self._turn = 0
+        self._failed: KafkaError | None = None
+
+    def open(self) -> None:
+        """Take the shard over, deciding what was open; again after Doubt. Raises KafkaRefused, GivenUp."""
+        self._drop()
+        for turn in range(TURNS):
+            producer = producer_of(self._cluster, self._watch, f"{self._name}.{turn}")
+            self._producers.append(producer)
+            self._insist("takes over", producer, producer.init_transactions)
+        self._turn = 0
+
+    def write(self, messages: Sequence[tuple[Place, Message]]) -> None:
+        """Commit messages in one transaction.
+
+        Raises Doubt where they may be there or not, and KafkaRefused, ShardFenced and GivenUp.
+        """
+        producer = self._producers[self._turn]
+        self._turn = (self._turn + 1) % TURNS
+        self._failed = None
+        try:
+            producer.begin_transaction()
+            for place, message in messages:
+                self._produce(producer, place, message)
+        except KafkaException as failure:
+            raise classified(failure.args[0], self._name) from failure
+        try:
+            self._insist("commits", producer, producer.commit_transaction)
+        except Doubt as doubt:
+            if self._failed is not None:
+                raise classified(self._failed, self._name) from doubt
+            raise
+        self._watch.well()
+
+    def _produce(self, producer: Producer, place: Place, message: Message) -> None:
+        def once() -> None:
+            try:
+                producer.produce(
+                    self._cluster.topic(place.topic),
+                    message.value,
+                    message.key,
+                    place.partition,
+                    on_delivery=self._delivered,
+                    headers=[*message.headers, (AT, str(message.at))],
+                )
+            except BufferError:
+                self._watch.look()
+                producer.poll(0.1)
+                raise
+
+        self._patience.until_done(f"kafka writer {self._name} sends:", once, _is_full)
+        producer.poll(0)
+
+    def _delivered(self, error: KafkaError | None, sent: Sent) -> None:
+        """Note why a message was not delivered; the transaction that it belongs to cannot be committed."""
+        if error is not None and error.code() != KafkaError._PURGE_QUEUE:
+            self._failed = self._failed or error
+
+    def _insist(self, what: str, producer: Producer, call: Callable[[float], None]) -> None:
+        """Make a call until the broker has answered it; raises Doubt for an answer that leaves it open."""
+
+        def once() -> None:
+            producer.poll(0)
+            self._watch.look()
+            call(CALL_SECONDS)
+
+        try:
+            self._patience.until_done(f"kafka writer {self._name} {what}:", once, _asks_again)
+        except KafkaException as failure:
+            raise classified(failure.args[0], f"{self._name} {what}") from failure
+
+    def close(self) -> None:
+        """Take back what is not committed, and let the shard go."""
+        for producer in self._producers:
+            with suppress(KafkaException):
+                producer.abort_transaction(CLOSE_SECONDS)
+        self._drop()
+
+    def _drop(self) -> None:
+        for producer in self._producers:
+            with suppress(KafkaException):
+                producer.purge()
+        self._producers.clear()
+
+
+def _asks_again(failure: Exception) -> bool:
+    """Say whether the very same call has to be made again."""
+    return isinstance(failure, KafkaException) and bool(failure.args[0].retriable())
+
+
+def _is_full(failure: Exception) -> bool:
+    return isinstance(failure, BufferError)

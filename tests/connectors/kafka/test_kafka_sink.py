@@ -1,0 +1,263 @@
+"""Each row once: restarts anywhere, second writers, doubtful transactions, and topics that are not what they were."""
+
+import random
+
+import bytewax.operators as op
+import numpy as np
+import pytest
+from bytewax.dataflow import Dataflow
+from bytewax.testing import TestingSource, run_main
+from confluent_kafka import Producer
+
+from connectors.kafka.client import Doubt, KafkaRefused, ShardFenced, TopicShortened
+from connectors.kafka.codec import KafkaCodec
+from connectors.kafka.sink import KafkaSink
+from connectors.lake.codec import END_OF_INPUT, Rows
+from connectors.lake.lanes import Records
+from tests.connectors.crash_flow import position
+from tests.connectors.kafka.desk import MARKET, TOPICS, assert_rows, decoded, items_of, part_of
+
+pytestmark = pytest.mark.served
+
+
+def test_every_kind_of_item_comes_back_as_it_was_written_and_ends_with_a_mark(broker):
+    broker.make(*TOPICS)
+
+    part = part_of(broker)
+    part.write_batch([*items_of(0, 300), *items_of(300, 500), END_OF_INPUT])
+    state = part.snapshot()
+    part.close()
+
+    assert_rows(broker, 500, ended=True)
+    assert state["positions"]["rows"] == (500,)
+    assert [message.key() for message in broker.messages("positions")][:2] == [b"ALFA", b"BETA"]
+    headers = dict(broker.messages("positions")[7].headers())
+    assert headers == {
+        "schema": b"1",
+        "kind": b"json",
+        "record": b"Position",
+        "first": b"7",
+        "rows": b"1",
+        "at": str(position(7).known_at).encode(),
+    }
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_rows_that_come_again_in_other_batches_after_any_restart_stand_there_once(broker, seed):
+    broker.make(*TOPICS)
+    moments = random.Random(seed)
+    state, committed, at, deaths = None, 0, 0, 0
+
+    part = part_of(broker)
+    while at < 400:
+        last = min(400, at + moments.randint(1, 70))
+        part.write_batch(items_of(at, last))
+        at = last
+        if moments.random() < 0.3:
+            state, committed = part.snapshot(), at
+        if deaths < 4 and moments.random() < 0.4:
+            if moments.random() < 0.5:
+                part.snapshot()
+            part.close()
+            part = part_of(broker, state)
+            at, deaths = committed, deaths + 1
+    part.write_batch([END_OF_INPUT])
+    part.snapshot()
+    part.close()
+
+    assert deaths
+    assert_rows(broker, 400, ended=True)
+
+
+def test_a_flow_that_ends_without_recovery_has_committed_everything(broker):
+    broker.make(*TOPICS, partitions=3)
+    flow = Dataflow("write")
+    items = [("a", item) for first in range(0, 200, 20) for item in items_of(first, first + 20)]
+    source = op.input("in", flow, TestingSource(items, batch_size=4))
+    op.output("out", source, KafkaSink(broker.cluster, "desk", {"a": 2}, TOPICS, KafkaCodec(), MARKET))
+
+    run_main(flow)
+
+    assert_rows(broker, 200, partition=2)
+    assert broker.messages("positions", partition=0) == broker.messages("positions", partition=1) == []
+
+
+def test_a_second_writer_of_a_shard_takes_over_and_nothing_of_the_first_appears_after(broker):
+    broker.make(*TOPICS)
+    zombie = part_of(broker)
+    zombie.write_batch(items_of(0, 50))
+    state = zombie.snapshot()
+    successor = part_of(broker, state)
+
+    zombie.write_batch(items_of(50, 90))
+    with pytest.raises(ShardFenced, match="another writer has taken over"):
+        zombie.snapshot()
+    with pytest.raises(ShardFenced):
+        zombie.write_batch(items_of(90, 95))
+    assert_rows(broker, 50)
+
+    successor.write_batch(items_of(50, 120))
+    successor.snapshot()
+    assert_rows(broker, 120)
+    zombie.close()
+    successor.close()
+
+
+def test_a_writer_of_another_shard_or_flow_is_left_alone(broker):
+    broker.make(*TOPICS, partitions=2)
+    first = part_of(broker)
+    other = part_of(broker, flow="another", partition=1)
+
+    first.write_batch(items_of(0, 10))
+    other.write_batch(items_of(0, 20))
+    first.snapshot()
+    other.snapshot()
+    first.close()
+    other.close()
+
+    assert_rows(broker, 10)
+    assert_rows(broker, 20, partition=1)
+
+
+def test_a_long_aborted_tail_and_foreign_messages_do_not_hide_the_last_row(broker):
+    broker.make(*TOPICS)
+    part = part_of(broker)
+    part.write_batch(items_of(0, 30))
+    part.snapshot()
+    part.close()
+    producer = Producer({**broker.cluster.client, "transactional.id": f"{broker.cluster.prefix}noise"})
+    producer.init_transactions(30)
+    for _ in range(3):
+        producer.begin_transaction()
+        for _ in range(200):
+            producer.produce(broker.cluster.topic("positions"), b"never", partition=0)
+        producer.flush(30)
+        producer.abort_transaction(30)
+    broker.send("raw.trades", b"foreign")
+
+    part = part_of(broker)
+    part.write_batch(items_of(0, 60))
+    part.snapshot()
+    part.close()
+
+    rows = [record for item in decoded(broker, "positions")[0] for record in item.records]
+    assert rows == [position(row) for row in range(60)]
+    firsts = [dict(message.headers() or ()).get("first") for message in broker.messages("raw.trades")]
+    assert firsts.count(b"0") == firsts.count(None) == 1
+
+
+def test_a_topic_that_was_made_again_is_refused_with_what_to_do(broker):
+    broker.make("positions", "raw.trades")
+    part = part_of(broker, topics=("positions", "raw.trades"))
+    part.write_batch([Records("positions", [position(row) for row in range(5)])])
+    state = part.snapshot()
+    part.close()
+    broker.delete_before("positions", -1)
+    part_of(broker, state, topics=("positions", "raw.trades")).close()
+
+    state["raw.trades"]["rows"] = (3,)
+
+    with pytest.raises(TopicShortened, match=r"raw.trades, partition 0 holds \(0,\) rows; \(3,\) were"):
+        part_of(broker, state, topics=("positions", "raw.trades"))
+
+
+def test_rows_deleted_by_retention_are_not_written_again(broker):
+    broker.make("positions")
+    part = part_of(broker, topics=("positions",))
+    part.write_batch([Records("positions", [position(row) for row in range(5)])])
+    state = part.snapshot()
+    part.close()
+    broker.delete_before("positions", -1)
+
+    part = part_of(broker, state, topics=("positions",))
+    part.write_batch([Records("positions", [position(5)])])
+    part.snapshot()
+    part.close()
+
+    assert [dict(message.headers())["first"] for message in broker.messages("positions")] == [b"5"]
+
+
+def test_rows_after_the_end_mark_are_refused(broker):
+    broker.make("positions")
+    part = part_of(broker, topics=("positions",))
+    part.write_batch([Records("positions", [position(0)]), END_OF_INPUT])
+    part.snapshot()
+
+    part.write_batch([Records("positions", [position(1)])])
+
+    with pytest.raises(ValueError, match="came after its end mark"):
+        part.snapshot()
+    part.close()
+
+
+def test_a_missing_topic_and_one_that_was_not_named_are_refused(broker):
+    with pytest.raises(KafkaRefused, match="`ita stack init` makes topics and partitions"):
+        part_of(broker, topics=("positions",))
+
+    broker.make("positions")
+    part = part_of(broker, topics=("positions",))
+    part.write_batch([Records("verdicts", [])])
+    with pytest.raises(ValueError, match="this sink writes positions; rows of verdicts were given"):
+        part.snapshot()
+    part.close()
+
+
+@pytest.mark.parametrize("answered", ["committed", "open", "nothing"])
+def test_a_commit_whose_answer_was_lost_is_looked_up_and_neither_repeated_nor_left_out(broker, answered):
+    broker.make(*TOPICS)
+    part = part_of(broker)
+    part.write_batch(items_of(0, 20))
+    part.snapshot()
+    real = part._writer._transactions.write
+    losses = iter([True, False, True, False, False])
+
+    def losing(messages):
+        lost = next(losses)
+        if not lost or answered == "committed":
+            real(messages)
+        elif answered == "open":
+            producer = part._writer._transactions._producers[0]
+            producer.begin_transaction()
+            for place, message in messages:
+                producer.produce(broker.cluster.topic(place.topic), message.value, partition=place.partition)
+            producer.flush(30)
+        if lost:
+            raise Doubt("the answer was lost")
+
+    part._writer._transactions.write = losing
+    part.write_batch(items_of(20, 40))
+    part.snapshot()
+    part.write_batch(items_of(40, 70))
+    part.snapshot()
+    part.close()
+
+    assert_rows(broker, 70)
+
+
+def test_a_table_larger_than_a_message_may_be_is_split_and_stays_in_order(broker):
+    broker.make("plain")
+    part = part_of(broker, topics=("plain",))
+    table = MARKET.ticks("raw", items_of(0, 1)[0].ticks)[0].table
+    wide = np.random.default_rng(1).random(2_000_000)
+    rows = Rows("plain", type(table).from_arrays([wide], names=["value"]))
+
+    part.write_batch([rows])
+    part.snapshot()
+    part.close()
+
+    items, firsts = decoded(broker, "plain")
+    assert len(items) == 4
+    assert [first[0] for first in firsts] == [0, 500_000, 1_000_000, 1_500_000]
+    np.testing.assert_array_equal(np.concatenate([item.table["value"].to_numpy() for item in items]), wide)
+
+
+def test_a_message_that_the_broker_finds_too_large_stops_the_writer(broker):
+    broker.make("plain", max_message_bytes="1000")
+    part = part_of(broker, topics=("plain",))
+    table = MARKET.ticks("raw", items_of(0, 400)[0].ticks)[0].table
+
+    part.write_batch([Rows("plain", table)])
+
+    with pytest.raises(KafkaRefused, match=r"the topic's max.message.bytes has to be 8388608"):
+        part.snapshot()
+    part.close()

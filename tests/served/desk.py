@@ -1,0 +1,263 @@
+"""A whole served desk on real servers: its workers as processes, and what its stores hold in the end."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from contextlib import closing
+from pathlib import Path
+
+import msgspec
+import polars as pl
+from sqlalchemy import create_engine, select
+
+from apps.served import online_store
+from config.servers import read_servers
+from connectors.feast.store import declared_in, open_store, read_online
+from connectors.kafka.client import KafkaCluster, Place, Watch, consumer_of
+from connectors.kafka.codec import KafkaCodec
+from connectors.kafka.tails import edges_of, read_to_end
+from connectors.lake.codec import END_OF_INPUT, record_rows
+from connectors.lake.lanes import Records
+from connectors.lake.s3 import S3Shelf, mirrored
+from connectors.lake.schemas import DECISIONS, MARKET
+from connectors.postgres.connection import desk_engine, postgres_url
+from connectors.relational.models import journal_metadata
+
+ROOT = Path(__file__).resolve().parents[2]
+ITA = "import sys; from apps.cli.main import main; sys.argv = ['ita', *sys.argv[1:]]; main()"
+ENDS_IN_SECONDS = 180
+NAMES_THE_RUN = ("received_at",)
+RAW = ("raw.trades", "raw.quotes")
+
+
+def command(*words):
+    return [sys.executable, "-c", ITA, *words]
+
+
+class ServedDesk:
+    """The workers of one desk; `own` goes before its topics and keys, and names its database and bucket."""
+
+    def __init__(self, own, folder, source, *, speed=0.0, redis_database=3, shards=("0-3",), servers=None):
+        self.own, self.folder, self.source, self.speed = own, folder, source, speed
+        self.environment = {
+            **os.environ,
+            "ITA_KAFKA__PREFIX": f"{own}.",
+            "ITA_S3__PREFIX": f"{own}/",
+            "ITA_POSTGRES__DATABASE": own,
+            "ITA_INFLUX__BUCKET": own,
+            "ITA_REDIS__DATABASE": str(redis_database),
+            **(servers or {}),
+        }
+        self.workers = {}
+        self.commands = {f"market-data-{part}": self._market(part) for part in shards}
+        self.commands["decisions"] = ("decisions",)
+        self.commands["sinks"] = ("sinks",)
+        self.folder.mkdir(parents=True, exist_ok=True)
+
+    def _market(self, part):
+        return ("market-data", "--source", self.source, "--speed", str(self.speed), "--shards", part)
+
+    def servers(self):
+        kept = dict(os.environ)
+        os.environ.update(self.environment)
+        try:
+            return read_servers()
+        finally:
+            os.environ.clear()
+            os.environ.update(kept)
+
+    def init(self):
+        subprocess.run(
+            command("stack", "init"), check=True, env=self.environment, cwd=ROOT, capture_output=True
+        )
+
+    def start(self, name):
+        words = command("run", *self.commands[name], "--out", str(self.folder), "--metrics-port", "0")
+        with (self.folder / f"{name}.log").open("ab") as log:
+            self.workers[name] = subprocess.Popen(
+                words, env=self.environment, cwd=ROOT, stdout=log, stderr=log
+            )
+
+    def start_all(self):
+        for name in self.commands:
+            self.start(name)
+
+    def said(self, name):
+        return (self.folder / f"{name}.log").read_text(errors="replace")
+
+    def kill(self, name, number=signal.SIGKILL):
+        self.workers[name].send_signal(number)
+        return self.workers[name].wait(60)
+
+    def look(self):
+        """Start again what has died; return whether every worker has come to its end."""
+        done = True
+        for name, process in list(self.workers.items()):
+            code = process.poll()
+            if code == 0:
+                continue
+            done = False
+            if code is not None:
+                self.start(name)
+        return done
+
+    def wait(self, seconds=ENDS_IN_SECONDS):
+        deadline = time.monotonic() + seconds
+        while any(process.poll() is None for process in self.workers.values()):
+            for name, process in self.workers.items():
+                assert process.poll() in (None, 0), (
+                    f"{name} ended with {process.poll()}: {self.said(name)[-2000:]}"
+                )
+            assert time.monotonic() < deadline, {name: self.said(name)[-500:] for name in self.workers}
+            time.sleep(0.1)
+
+    def close(self):
+        for process in self.workers.values():
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+
+    def replayed(self, source):
+        """Replay a source of this desk; return the summary."""
+        words = command("replay", source, "--json")
+        done = subprocess.run(words, check=True, env=self.environment, cwd=ROOT, capture_output=True)
+        return json.loads(done.stdout)
+
+    def lake(self, into):
+        """Download the lake."""
+        return mirrored(S3Shelf(self.servers().s3.place()), into)
+
+    def kafka_rows(self, topic, partitions):
+        """Return the committed rows of a topic as the lake has them."""
+        cluster = self.servers().kafka.cluster()
+        return kafka_rows(cluster, topic, partitions)
+
+    def online(self):
+        """Return the online values of every feature, by instrument."""
+        kept = dict(os.environ)
+        os.environ.update(self.environment)
+        try:
+            online_store(read_servers().redis)
+            return online_values(self.folder / "sinks" / "feature_store")
+        finally:
+            os.environ.clear()
+            os.environ.update(kept)
+
+    def journal(self):
+        """Return every row of the journal's tables on PostgreSQL."""
+        given = self.servers().postgres
+        url = postgres_url(
+            given.host, given.port, given.database, given.user, given.password.get_secret_value()
+        )
+        return journal_rows(desk_engine(url))
+
+
+def kafka_rows(cluster: KafkaCluster, topic, partitions):
+    watch, codec = Watch("reader"), KafkaCodec()
+    parts = []
+    with closing(consumer_of(cluster, watch, enable_partition_eof=True)) as consumer:
+        edges = {
+            Place(topic, number): edges_of(consumer, cluster, watch, Place(topic, number))
+            for number in partitions
+        }
+        starts = {place: low for place, (low, high) in edges.items() if low < high}
+        if starts:
+            for place, message in read_to_end(consumer, cluster, watch, starts):
+                item = codec.decode(
+                    topic, place.partition, message.offset(), message.headers(), message.value()
+                )
+                if item is END_OF_INPUT:
+                    continue
+                rows = record_rows(topic, item.records) if isinstance(item, Records) else item
+                parts.append(pl.DataFrame(rows.table))
+    return pl.concat(parts, how="vertical_relaxed") if parts else pl.DataFrame()
+
+
+def journal_rows(engine):
+    found = {}
+    with engine.connect() as connection:
+        for name, table in journal_metadata().tables.items():
+            if name != "layout":
+                found[name] = sorted((tuple(row) for row in connection.execute(select(table))), key=repr)
+    engine.dispose()
+    return found
+
+
+def online_values(folder):
+    declared = declared_in(folder)
+    names = (*declared.features, "sequence", "version")
+    return read_online(open_store(folder), declared.instruments, names)
+
+
+def sqlite_journal(path):
+    return journal_rows(create_engine(f"sqlite:///{path}"))
+
+
+def topic_rows(lake, topic):
+    files = sorted((lake / topic).glob("date=*/*.parquet"))
+    return (
+        pl.concat([pl.read_parquet(file, hive_partitioning=False) for file in files])
+        if files
+        else pl.DataFrame()
+    )
+
+
+def embedded_replay(source, out):
+    """Replay the same source embedded; return its summary."""
+    words = command("replay", source, "--out", str(out), "--json")
+    done = subprocess.run(words, check=True, cwd=ROOT, capture_output=True)
+    return json.loads(done.stdout)
+
+
+def all_compared(desk, out, partitions=4):
+    """Compare Kafka, lake, journal and online store of a served desk with an embedded run; return the counts."""
+    total = Counter(dict.fromkeys(("records", "missing", "twice", "different"), 0))
+    lake = desk.lake(desk.folder / "mirror")
+    for topic in (*MARKET, *DECISIONS):
+        if topic in RAW:
+            continue
+        expected = topic_rows(out / "lake", topic)
+        total.update(
+            compared(desk.kafka_rows(topic, (0,) if topic in DECISIONS else range(partitions)), expected)
+        )
+        total.update(compared(topic_rows(lake, topic), expected))
+    journal, expected_journal = desk.journal(), sqlite_journal(out / "journal.sqlite")
+    for name, rows in expected_journal.items():
+        there, wanted = Counter(journal[name]), Counter(rows)
+        total.update(
+            records=len(rows),
+            missing=sum((wanted - there).values()),
+            different=sum((there - wanted).values()),
+        )
+    online, expected_online = desk.online(), online_values(out / "feature_store")
+    total.update(records=len(expected_online["instrument"]), different=repr(online) != repr(expected_online))
+    return total
+
+
+def compared(found, expected):
+    """Return how many records are missing, there twice, and different, by record_id and content."""
+    if not expected.height and not found.height:
+        return Counter()
+    left = lines(found)
+    right = lines(expected)
+    names, expected_names = Counter(left), Counter(right)
+    return Counter(
+        records=len(right),
+        missing=sum((expected_names - names).values()),
+        twice=sum(count - 1 for count in Counter(name for name, _ in left).values() if count > 1),
+        different=sum((names - expected_names).values()),
+    )
+
+
+def lines(rows):
+    if not rows.height:
+        return []
+    kept = rows.select(sorted(set(rows.columns) - set(NAMES_THE_RUN)))
+    kept = kept.with_columns(pl.col(pl.Categorical).cast(pl.String)) if kept.width else kept
+    return [
+        (row[kept.columns.index("record_id")], msgspec.json.encode(row, enc_hook=repr)) for row in kept.rows()
+    ]
