@@ -172,7 +172,7 @@ def test_while_the_store_is_gone_the_flow_waits_and_afterwards_nothing_is_missin
 
     assert not writer.is_alive()
     assert caplog.text.count("has to wait") == 1
-    assert "goes on after" in caplog.text
+    assert "ends its wait after" in caplog.text
     assert_same(files(mirrored(S3Shelf(bucket), tmp_path / "mirror")), expected)
 
 
