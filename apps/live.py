@@ -65,10 +65,10 @@ def watched(host: str, port: int) -> Health:
 
     The worker is not ready before it has the reference. Raises RunFolderError where the port is taken.
     """
-    metrics = Metrics()
-    health = Health(metrics if port else UNOBSERVED)
+    metrics = Metrics() if port else None
+    health = Health(metrics or UNOBSERVED)
     health.needs(REFERENCE, "what the desk trades is not loaded yet")
-    if not port:
+    if metrics is None:
         return health
     try:
         serve(metrics, health, host, port)

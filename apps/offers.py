@@ -1,9 +1,6 @@
 """What each server offers of what the served desk needs: sign-in, topics, buckets, tables, and room to write."""
 
-import json
-import urllib.error
 import urllib.parse
-import urllib.request
 from collections.abc import Callable, Iterator
 from functools import partial
 from http import HTTPStatus
@@ -11,14 +8,14 @@ from http import HTTPStatus
 import psycopg
 import redis as redis_client
 from confluent_kafka import KafkaException
-from confluent_kafka.admin import ConfigResource  # type: ignore[attr-defined]  # named without being exported
 
 from apps.findings import Finding, broken, doubtful, well
 from apps.stack.places import DEFAULT, places
-from apps.stack.readiness import SECONDS, admin_client, answers, s3_client, why_not_ready
+from apps.stack.readiness import SECONDS, admin_client, answers, influx_answer, s3_client, why_not_ready
+from apps.stack.topic_setup import TopicsFailed, differing_settings
 from config.servers import Influx, Kafka, Postgres, Redis, Servers
 from config.topics import Topics
-from connectors.postgres.connection import PostgresRefused, postgres_url
+from connectors.postgres.connection import PostgresRefused
 from connectors.postgres.migrations import SchemaRefused, check, head
 
 PROBE = "ita:doctor"
@@ -101,14 +98,10 @@ def _kafka(kafka: Kafka, topics: Topics, lacking: Lacking) -> Finding | None:
             for name, topic in named.items()
             if len(there[name].partitions) != topic.partitions
         ]
-        asked = client.describe_configs([ConfigResource(ConfigResource.Type.TOPIC, name) for name in named])
-        for resource, future in asked.items():
-            held = future.result(SECONDS)
-            wrong += [
-                f"{resource.name} has {setting}={held[setting].value} and {value} is configured"
-                for setting, value in topics.broker_settings(named[resource.name]).items()
-                if held[setting].value != value
-            ]
+        settings = {name: topics.broker_settings(topic) for name, topic in named.items()}
+        wrong += differing_settings(client, settings, SECONDS)
+    except TopicsFailed as error:
+        return lacking(str(error), _mending("kafka"))
     except KafkaException as error:
         return lacking(error.args[0].str(), _mending("kafka"))
     if wrong:
@@ -119,38 +112,22 @@ def _kafka(kafka: Kafka, topics: Topics, lacking: Lacking) -> Finding | None:
 def _influx(influx: Influx, lacking: Lacking) -> Finding | None:
     """Look the bucket up with the desk's token."""
     query = urllib.parse.urlencode({"org": influx.organisation, "name": influx.bucket})
-    request = urllib.request.Request(  # noqa: S310  the scheme is the configuration's own
-        f"{influx.url}/api/v2/buckets?{query}",
-        headers={"Authorization": f"Token {influx.token.get_secret_value()}"},
-    )
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with opener.open(request, timeout=SECONDS) as answer:
-            found = json.load(answer)["buckets"]
-    except urllib.error.HTTPError as error:
-        with error:
-            if error.code != HTTPStatus.NOT_FOUND:
-                return lacking(f"the token is refused: {error.code} {error.reason}", _mending("influx"))
-            found = []
+        status, said = influx_answer(influx, f"/api/v2/buckets?{query}")
     except OSError as error:
         return lacking(str(error), _mending("influx"))
+    if status >= HTTPStatus.BAD_REQUEST and status != HTTPStatus.NOT_FOUND:
+        reason = f"the token is refused: {status} {HTTPStatus(status).phrase}"
+        return lacking(reason, _mending("influx"))
+    found = status == HTTPStatus.OK and said["buckets"]
     words = f"there is no bucket {influx.bucket} of {influx.organisation} that the token may see"
     return None if found else lacking(words, INIT)
 
 
 def _postgres(postgres: Postgres, lacking: Lacking) -> Finding | None:
     """Sign in as the desk does, and compare the step of the tables with this version's."""
-    url = postgres_url(
-        postgres.host,
-        postgres.port,
-        postgres.database,
-        postgres.user,
-        postgres.password.get_secret_value(),
-        tls=postgres.tls,
-        ca="" if postgres.ca is None else str(postgres.ca),
-    )
     try:
-        check(url)
+        check(postgres.url())
     except (SchemaRefused, PostgresRefused, psycopg.Error) as error:
         words = " ".join(str(error).split())
         return lacking(words, f"{INIT}; step {head()} is needed, and ITA_POSTGRES__PASSWORD signs in")

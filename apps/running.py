@@ -59,9 +59,10 @@ def market_edges(
     stop: Stop,
 ) -> MarketEdges:
     """Return the edges of the market data of some shards."""
-    index = {name: number for number, name in enumerate(made.universe.names)}
     return MarketEdges(
-        ticks=TickInput(source, index, shards, mine, options.batch_rows, stop, options.pace),
+        ticks=TickInput(
+            source, made.universe.indices(), shards, mine, options.batch_rows, stop, options.pace
+        ),
         lake=LakeSink(
             folder.lake,
             mine,

@@ -8,15 +8,13 @@ drains it and a restart goes on where it was. The market data worker writes what
 import os
 import re
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import typer
 from bytewax.dataflow import Dataflow
-from confluent_kafka.admin import AdminClient
 
-from apps.assembly import assemble
+from apps.assembly import Assembly, assemble
 from apps.health import LAG_MESSAGES_MAX, REFERENCE, Health, opened
 from apps.live import watched
 from apps.run_folder import RunFolder, RunFolderError
@@ -27,15 +25,15 @@ from config.settings import Settings, read_settings
 from connectors.feast.sink import FeastSink
 from connectors.feast.store import Online, redis_store
 from connectors.influx.sink import InfluxSink
-from connectors.kafka.client import KafkaCluster, KafkaRefused
+from connectors.kafka.client import KafkaCluster
 from connectors.kafka.codec import KafkaCodec
 from connectors.kafka.reference import described_source, publish_reference
 from connectors.kafka.sink import KafkaSink
 from connectors.kafka.source import MARK, KafkaSource
+from connectors.kafka.tails import partition_count
 from connectors.lake.s3 import S3Shelf
 from connectors.lake.schemas import DECISIONS, MARKET
 from connectors.lake.sink import LakeSink
-from connectors.postgres.connection import postgres_url
 from connectors.postgres.sink import PostgresSink
 from connectors.source import TickSource
 from connectors.tick_input import Pace, Stop, TickInput
@@ -44,14 +42,12 @@ from features.catalogue import CATALOGUE
 from flows import served_decisions, served_market_data, sinks
 from flows.stages import BOOK, KeptFeatures
 
-WORKERS = ("market-data", "decisions", "sinks")
 SCORED = "scored"
 MARKET_TOPICS = (*MARKET, "quarantine.market_data")
 DECISION_TOPICS = tuple(DECISIONS)
 QUARANTINE = "quarantine.kafka"
 EPOCH_SECONDS = 1.0
 BATCH_ROWS = 4_096
-ANSWER_SECONDS = 10.0
 PASSWORD = "ITA_REDIS__PASSWORD"  # noqa: S105  the name of a variable
 
 
@@ -69,7 +65,7 @@ class Worker(NamedTuple):
 
 
 class Bench(NamedTuple):
-    """What every worker has at hand: its settings, servers and folder, its stop and its health."""
+    """What every worker has at hand: its settings, servers and folder, the desk that it is part of, stop and health."""
 
     settings: Settings
     servers: Servers
@@ -85,7 +81,7 @@ def run_worker(worker: Worker) -> None:
     """Run a worker until it is stopped or its input ends; going on where an earlier one stopped."""
     settings, servers = read_settings(worker.config), read_servers(worker.config)
     cluster = servers.kafka.cluster()
-    shards = tuple(str(number) for number in range(partitions_of(cluster, SCORED)))
+    shards = tuple(str(number) for number in range(partition_count(cluster, SCORED)))
     mine = chosen(worker.shards, shards) if worker.kind == "market-data" else shards
     name = f"{worker.kind}-{'.'.join(mine)}" if worker.kind == "market-data" else worker.kind
     identity = {"kind": worker.kind, "shards": list(mine), "configuration": settings.digest}
@@ -98,8 +94,10 @@ def run_worker(worker: Worker) -> None:
             health.needs_lag(LAG_MESSAGES_MAX)
         bench = Bench(settings, servers, cluster, folder, shards, mine, stop, health)
         with stop_on_signal(stop):
-            flow = _FLOWS[worker.kind](bench, worker)
-            if flow is not None:
+            source = _source(bench, worker)
+            if source is not None:
+                health.has(REFERENCE)
+                flow = _flow(bench, worker, source)
                 run_flow(flow, folder.recovery(worker.kind), EPOCH_SECONDS, live=True)
         typer.echo(
             f"{name} stopped; the same command goes on" if stop.asked.is_set() else f"{name} is done",
@@ -109,85 +107,83 @@ def run_worker(worker: Worker) -> None:
         folder.close()
 
 
-def _market_data(bench: Bench, worker: Worker) -> Dataflow:
-    source = sources_of((worker.source,), config=worker.config)
-    publish_reference(bench.cluster, source)
-    bench.health.has(REFERENCE)
+def _source(bench: Bench, worker: Worker) -> TickSource | None:
+    """Return what the desk trades: the worker's source, made known to the others, or what they are told of it.
+
+    None where a stop comes before it is known.
+    """
+    if worker.kind == "market-data":
+        source = sources_of((worker.source,), config=worker.config)
+        publish_reference(bench.cluster, source)
+        return source
+
+    def stopped() -> bool:
+        bench.health.still_starts()
+        return bench.stop.asked.is_set()
+
+    return described_source(bench.cluster, stopped)
+
+
+def _flow(bench: Bench, worker: Worker, source: TickSource) -> Dataflow:
     made = assemble(bench.settings, source, bench.shards, bench.health)
-    index = {name: number for number, name in enumerate(made.universe.names)}
-    pace = Pace(worker.speed, time.monotonic_ns) if worker.speed > 0 else None
+    stages = made.stages._replace(pages=bench.folder.pages(worker.kind))
+    if worker.kind == "market-data":
+        market = _market_data(bench, source, made, worker.speed)
+        return served_market_data.build(opened(market, bench.health), stages)
+    if worker.kind == "decisions":
+        return served_decisions.build(opened(_decisions(bench), bench.health), stages)
+    return sinks.build(opened(_sinks(bench, made), bench.health))
+
+
+def _market_data(
+    bench: Bench, source: TickSource, made: Assembly, speed: float
+) -> served_market_data.ServedMarketEdges:
+    pace = Pace(speed, time.monotonic_ns) if speed > 0 else None
     partitions = {shard: int(shard) for shard in bench.mine}
-    codec = KafkaCodec()
-    edges = served_market_data.ServedMarketEdges(
-        ticks=TickInput(source, index, bench.shards, bench.mine, BATCH_ROWS, bench.stop, pace),
-        topics=KafkaSink(
-            bench.cluster,
-            "market_data",
-            partitions,
-            MARKET_TOPICS,
-            codec,
-            market_codec(bench.settings, source, made),
+    market = market_codec(bench.settings, source, made)
+    return served_market_data.ServedMarketEdges(
+        ticks=TickInput(
+            source, made.universe.indices(), bench.shards, bench.mine, BATCH_ROWS, bench.stop, pace
         ),
-        scored=KafkaSink(bench.cluster, SCORED, partitions, (SCORED,), codec),
-    )
-    return served_market_data.build(
-        opened(edges, bench.health), made.stages._replace(pages=bench.folder.pages(worker.kind))
+        topics=KafkaSink(bench.cluster, "market_data", partitions, MARKET_TOPICS, KafkaCodec(), market),
+        scored=KafkaSink(bench.cluster, SCORED, partitions, (SCORED,), KafkaCodec()),
     )
 
 
-def _decisions(bench: Bench, worker: Worker) -> Dataflow | None:
-    source = _described(bench)
-    if source is None:
-        return None
-    made = assemble(bench.settings, source, bench.shards, bench.health)
+def _reading(bench: Bench, topics: tuple[str, ...], shards: tuple[str, ...] | None = None) -> KafkaSource:
+    """Return the input from topics of every shard, or of the book's one partition where there are no shards."""
+    return KafkaSource(
+        bench.cluster,
+        topics,
+        tuple(map(int, shards)) if shards else (0,),
+        KafkaCodec(),
+        stop=MARK,
+        shard_of=None if shards else lambda *_: BOOK,
+        drain=bench.stop,
+    )
+
+
+def _decisions(bench: Bench) -> served_decisions.ServedDecisionEdges:
     codec, book = KafkaCodec(), {BOOK: 0}
-    edges = served_decisions.ServedDecisionEdges(
-        scored=KafkaSource(
-            bench.cluster,
-            (SCORED,),
-            tuple(int(shard) for shard in bench.shards),
-            codec,
-            stop=MARK,
-            drain=bench.stop,
-        ),
+    return served_decisions.ServedDecisionEdges(
+        scored=_reading(bench, (SCORED,), bench.shards),
         topics=KafkaSink(bench.cluster, "decisions", book, DECISION_TOPICS, codec),
         quarantine=KafkaSink(bench.cluster, "decisions_quarantine", book, (QUARANTINE,), codec),
     )
-    return served_decisions.build(
-        opened(edges, bench.health), made.stages._replace(pages=bench.folder.pages(worker.kind))
-    )
 
 
-def _sinks(bench: Bench, _worker: Worker) -> Dataflow | None:
-    source = _described(bench)
-    if source is None:
-        return None
-    made = assemble(bench.settings, source, bench.shards, bench.health)
-    index = {name: number for number, name in enumerate(made.universe.names)}
-    servers, settings, folder = bench.servers, bench.settings, bench.folder
-    keepers = (*bench.shards, BOOK)
-    reading: dict[str, Any] = {"stop": MARK, "drain": bench.stop}
-    numbers = tuple(int(shard) for shard in bench.shards)
-    edges = sinks.SinkEdges(
-        market=KafkaSource(bench.cluster, MARKET_TOPICS, numbers, KafkaCodec(), **reading),
-        decisions=KafkaSource(
-            bench.cluster, DECISION_TOPICS, (0,), KafkaCodec(), shard_of=lambda *_: BOOK, **reading
-        ),
+def _sinks(bench: Bench, made: Assembly) -> sinks.SinkEdges:
+    servers, folder, keepers = bench.servers, bench.folder, (*bench.shards, BOOK)
+    return sinks.SinkEdges(
+        market=_reading(bench, MARKET_TOPICS, bench.shards),
+        decisions=_reading(bench, DECISION_TOPICS),
         lake=LakeSink(
             folder.lake,
             keepers,
-            rows_per_file=settings.base.lake.rows_per_file,
+            rows_per_file=bench.settings.base.lake.rows_per_file,
             shelf=lambda: S3Shelf(servers.s3.place()),
         ),
-        journal=PostgresSink(
-            postgres_url(
-                servers.postgres.host,
-                servers.postgres.port,
-                servers.postgres.database,
-                servers.postgres.user,
-                servers.postgres.password.get_secret_value(),
-            )
-        ),
+        journal=PostgresSink(servers.postgres.url()),
         feature_store=FeastSink(
             folder.feature_store,
             bench.shards,
@@ -197,29 +193,9 @@ def _sinks(bench: Bench, _worker: Worker) -> Dataflow | None:
             push_seconds=PUSH_SECONDS,
             online=online_store(servers.redis),
         ),
-        features=KeptFeatures(index, made.features),
+        features=KeptFeatures(made.universe.indices(), made.features),
         series=InfluxSink(servers.influx.place(), keepers, folder.path / "refused"),
     )
-    return sinks.build(opened(edges, bench.health))
-
-
-_FLOWS: dict[str, Callable[[Bench, Worker], Dataflow | None]] = {
-    "market-data": _market_data,
-    "decisions": _decisions,
-    "sinks": _sinks,
-}
-
-
-def _described(bench: Bench) -> TickSource | None:
-    """Return what the desk trades, once it is known; None where a stop comes first."""
-
-    def stopped() -> bool:
-        bench.health.still_starts()
-        return bench.stop.asked.is_set()
-
-    source = described_source(bench.cluster, stopped)
-    bench.health.has(REFERENCE)
-    return source
 
 
 def online_store(redis: Redis) -> Online:
@@ -230,15 +206,6 @@ def online_store(redis: Redis) -> Online:
     return redis_store(
         redis.host, redis.port, redis.database, tls=redis.tls, secret=PASSWORD if secret else ""
     )
-
-
-def partitions_of(cluster: KafkaCluster, topic: str) -> int:
-    """Return how many partitions a topic has, which is how many shards the desk has; raises KafkaRefused."""
-    name = cluster.topic(topic)
-    found = AdminClient(cluster.client).list_topics(name, timeout=ANSWER_SECONDS).topics[name]
-    if found.error is not None:
-        raise KafkaRefused(f"there is no topic {name}: {found.error.str()}; `ita stack init` makes it")
-    return len(found.partitions)
 
 
 def chosen(words: str | None, shards: tuple[str, ...]) -> tuple[str, ...]:

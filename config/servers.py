@@ -10,10 +10,11 @@ from typing import Any, Literal
 import pydantic
 from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSource, SettingsConfigDict
 
-from config.settings import DEFAULT, Section, SettingsError, yaml_values
+from config.settings import Section, SettingsError, path_of, refusal, yaml_values
 from connectors.influx.writer import InfluxServer
 from connectors.kafka.client import KafkaCluster
 from connectors.lake.s3 import Bucket
+from connectors.postgres.connection import postgres_url
 
 FILE = "servers.yaml"
 ENVIRONMENT_FILE = "ITA_ENV_FILE"
@@ -66,7 +67,8 @@ class Influx(Server):
 
     def place(self) -> InfluxServer:
         """Return the server as its connector takes it."""
-        return InfluxServer(self.url, self.organisation, self.bucket, self.token.get_secret_value())
+        ca = "" if self.ca is None else str(self.ca)
+        return InfluxServer(self.url, self.organisation, self.bucket, self.token.get_secret_value(), ca)
 
 
 class S3(Server):
@@ -104,6 +106,18 @@ class Postgres(Server):
     tls: Literal["disable", "prefer", "require", "verify-full"] = "prefer"
     ca: Path | None = None
 
+    def url(self, user: str = "", password: str = "") -> str:
+        """Return the address as its connector takes it, for the desk's role unless another one is named."""
+        return postgres_url(
+            self.host,
+            self.port,
+            self.database,
+            user or self.user,
+            password if user else self.password.get_secret_value(),
+            tls=self.tls,
+            ca="" if self.ca is None else str(self.ca),
+        )
+
 
 class Redis(Server):
     """The online feature store."""
@@ -138,8 +152,7 @@ def environment_file() -> Path:
 
 def read_servers(folder: Path | None = None) -> Servers:
     """Return where the servers are; raises SettingsError with the place, what was given, and what is allowed."""
-    own = (folder or DEFAULT) / FILE
-    path = own if own.exists() else DEFAULT / FILE
+    path = path_of(folder, FILE)
     values = yaml_values(path)
     for name, section in values.items():
         for secret in SECRETS & set(section if isinstance(section, dict) else ()):
@@ -163,8 +176,4 @@ def read_servers(folder: Path | None = None) -> Servers:
     try:
         return Read()
     except pydantic.ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise SettingsError(
-            f"{path}: {place}: {first['msg'].lower()}; {first['input']!r} was given"
-        ) from error
+        raise refusal(path, error) from error

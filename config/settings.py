@@ -129,7 +129,7 @@ def read_settings(folder: Path | None = None) -> Settings:
         raise SettingsError(
             f"configuration folder {folder} does not exist; copy {DEFAULT.name}/ and change what you need"
         )
-    paths = {name: _path(folder, name) for name in FILES}
+    paths = {name: path_of(folder, name) for name in FILES}
     content = {name: path.read_bytes() for name, path in paths.items()}
     values = {name: _yaml(paths[name], text) for name, text in content.items()}
     digest = hashlib.sha256(b"\0".join(content[name] for name in FILES)).hexdigest()[:16]
@@ -152,7 +152,7 @@ def compliance_params(settings: Settings, universe: Universe) -> ComplianceParam
     try:
         table = limit_table(limits.get("limits") or (), limits.get("defaults") or {})
     except (ValueError, TypeError) as error:
-        raise SettingsError(f"{_path(settings.folder, 'limits.yaml')}: {error}") from error
+        raise SettingsError(f"{path_of(settings.folder, 'limits.yaml')}: {error}") from error
     try:
         return ComplianceParams(
             table,
@@ -161,7 +161,7 @@ def compliance_params(settings: Settings, universe: Universe) -> ComplianceParam
             tolerances(rules.get("tolerances") or {}),
         )
     except (ValueError, TypeError) as error:
-        raise SettingsError(f"{_path(settings.folder, 'compliance.yaml')}: {error}") from error
+        raise SettingsError(f"{path_of(settings.folder, 'compliance.yaml')}: {error}") from error
 
 
 def universe_of(settings: Settings, held: tuple[str, ...], known: tuple[Instrument, ...]) -> Universe:
@@ -183,7 +183,8 @@ def universe_of(settings: Settings, held: tuple[str, ...], known: tuple[Instrume
     return Universe(tuple(best[name] for name in held))
 
 
-def _path(folder: Path | None, name: str) -> Path:
+def path_of(folder: Path | None, name: str) -> Path:
+    """Return a file of a configuration folder, the project's own where the folder lacks it."""
     own = (folder or DEFAULT) / name
     return own if own.exists() else DEFAULT / name
 
@@ -210,11 +211,15 @@ def _base(path: Path, values: dict[str, Any]) -> Base:
         return Base.model_validate(values)
     except pydantic.ValidationError as error:
         first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
         hint = _near(str(first["loc"][-1]), first["loc"][:-1]) if first["type"] == "extra_forbidden" else ""
-        raise SettingsError(
-            f"{path}: {place}: {first['msg'].lower()}; {first['input']!r} was given{hint}"
-        ) from error
+        raise refusal(path, error, hint) from error
+
+
+def refusal(path: Path, error: pydantic.ValidationError, hint: str = "") -> SettingsError:
+    """Return the first thing that is wrong in a file, with its place and what was given."""
+    first = error.errors()[0]
+    place = ".".join(str(part) for part in first["loc"])
+    return SettingsError(f"{path}: {place}: {first['msg'].lower()}; {first['input']!r} was given{hint}")
 
 
 def _near(name: str, place: tuple[int | str, ...]) -> str:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pydantic
 
-from config.settings import DEFAULT, Section, SettingsError, yaml_values
+from config.settings import Section, path_of, refusal, yaml_values
 
 FILE = "topics.yaml"
 DAY_MILLISECONDS = 86_400_000
@@ -46,13 +46,8 @@ class Topics(Section):
 
 def read_topics(folder: Path | None = None) -> Topics:
     """Return the topics; raises SettingsError with the place, what was given, and what is wrong."""
-    own = (folder or DEFAULT) / FILE
-    path = own if own.exists() else DEFAULT / FILE
+    path = path_of(folder, FILE)
     try:
         return Topics.model_validate(yaml_values(path))
     except pydantic.ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise SettingsError(
-            f"{path}: {place}: {first['msg'].lower()}; {first['input']!r} was given"
-        ) from error
+        raise refusal(path, error) from error

@@ -80,6 +80,10 @@ class Universe:
             f"unknown instrument {name!r}; the nearest known: {', '.join(near) or 'none'}"
         )
 
+    def indices(self) -> dict[str, int]:
+        """Return the index that stands for each name."""
+        return dict(self._index)
+
     def of(self, name: str) -> Instrument:
         """Return the instrument of that name; raises UnknownInstrument."""
         return self.instruments[self.index(name)]

@@ -68,7 +68,7 @@ class Desk:
 
     def __init__(self, params: DeskParams, state: DeskState, decided: Decided) -> None:
         self.params, self.state, self.decided = params, state, decided
-        self._index = {name: index for index, name in enumerate(params.universe.names)}
+        self._index = params.universe.indices()
         self._strategy = {strategy.name: number for number, strategy in enumerate(params.strategies)}
 
     def open(self, first_at: int) -> None:

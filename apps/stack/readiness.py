@@ -1,7 +1,9 @@
 """Whether a server does its work: each is asked to do some, as an open port says little."""
 
+import json
 import socket
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable
 from io import BytesIO
@@ -15,7 +17,7 @@ from confluent_kafka.admin import AdminClient
 
 from apps.stack.passwords import read_secrets
 from apps.stack.places import minio, places
-from config.servers import S3, Kafka, Postgres, Redis, Servers
+from config.servers import S3, Influx, Kafka, Postgres, Redis, Servers
 
 SECONDS = 3
 PROBE = "ita-readiness-probe"
@@ -63,17 +65,33 @@ def admin_client(kafka: Kafka) -> AdminClient:
 
 
 def s3_client(s3: S3) -> minio_client.Minio:
-    """Return a client of the object store that tries once."""
-    secure, _, host = s3.endpoint.partition("://")
-    pool = urllib3.PoolManager(timeout=urllib3.Timeout(SECONDS), retries=False)
-    return minio_client.Minio(
-        host,
-        access_key=s3.access_key.get_secret_value(),
-        secret_key=s3.secret_key.get_secret_value(),
-        region=s3.region,
-        secure=secure == "https",
-        http_client=pool,
+    """Return a client of the object store that tries once, and not for long."""
+    return s3.place().client(SECONDS)
+
+
+def influx_answer(
+    influx: Influx, path: str, body: dict[str, Any] | None = None, seconds: float = SECONDS
+) -> tuple[int, Any]:
+    """Call InfluxDB with the desk's token; return the status, and its JSON or, from 400 on, its words.
+
+    Raises OSError where nobody answers.
+    """
+    request = urllib.request.Request(  # noqa: S310  the scheme is the configuration's own
+        influx.url + path,
+        None if body is None else json.dumps(body).encode(),
+        {"Content-Type": "application/json", "Authorization": f"Token {influx.token.get_secret_value()}"},
     )
+    try:
+        with _opener().open(request, timeout=seconds) as answer:
+            return answer.status, json.load(answer)
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read().decode(errors="replace").strip()
+
+
+def _opener() -> urllib.request.OpenerDirector:
+    """Return what asks a server of ours, past any proxy."""
+    return urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 def sign_in(postgres: Postgres, user: str, password: str, database: str) -> psycopg.Connection[Any]:
@@ -97,8 +115,7 @@ def _kafka(servers: Servers) -> None:
 
 
 def _influx(servers: Servers) -> None:
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with opener.open(f"{servers.influx.url}/health", timeout=SECONDS) as answer:
+    with _opener().open(f"{servers.influx.url}/health", timeout=SECONDS) as answer:
         if b'"pass"' not in answer.read():
             raise NotReady("its health is not `pass`")
 

@@ -3,9 +3,6 @@
 Everything may be done again at any time: what is there stays.
 """
 
-import json
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
 from http import HTTPStatus
 from typing import Any
@@ -16,7 +13,7 @@ from psycopg import Connection, sql
 from apps.findings import Finding, well
 from apps.stack.passwords import read_secrets
 from apps.stack.places import minio
-from apps.stack.readiness import s3_client, sign_in
+from apps.stack.readiness import influx_answer, s3_client, sign_in
 from apps.stack.topic_setup import set_up_topics
 from config.servers import S3, Influx, Postgres, Servers
 from config.topics import read_topics
@@ -90,21 +87,12 @@ def _organisation(influx: Influx) -> Iterator[Finding]:
 
 def _influx(influx: Influx, path: str, body: dict[str, Any] | None = None, missing: Any = None) -> Any:
     """Call the server; where it answers 404 and `missing` is given, that is the answer."""
-    request = urllib.request.Request(  # noqa: S310  the scheme is the configuration's own
-        influx.url + path,
-        None if body is None else json.dumps(body).encode(),
-        {"Content-Type": "application/json", "Authorization": f"Token {influx.token.get_secret_value()}"},
-    )
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    try:
-        with opener.open(request, timeout=SECONDS) as answer:
-            return json.load(answer)
-    except urllib.error.HTTPError as error:
-        with error:
-            if error.code == HTTPStatus.NOT_FOUND and missing is not None:
-                return missing
-            said = error.read().decode(errors="replace").strip()
-        raise SetUpFailed(f"InfluxDB at {influx.url}{path}: {error.code}: {said}") from error
+    status, said = influx_answer(influx, path, body, SECONDS)
+    if status == HTTPStatus.NOT_FOUND and missing is not None:
+        return missing
+    if status >= HTTPStatus.BAD_REQUEST:
+        raise SetUpFailed(f"InfluxDB at {influx.url}{path}: {status}: {said}")
+    return said
 
 
 def _database(postgres: Postgres) -> Iterator[Finding]:
@@ -136,7 +124,7 @@ def _database(postgres: Postgres) -> Iterator[Finding]:
         )
     words = "was there" if there is not None else "made"
     yield well("PostgreSQL", f"database {postgres.database} {words}, roles {OWNER} and {postgres.user}")
-    upgrade(owner_url(postgres, owner))
+    upgrade(postgres.url(OWNER, owner))
     yield well("tables", "tables up to date")
 
 
@@ -146,11 +134,3 @@ def _role(connection: Connection[Any], role: str, password: str) -> None:
     verb = "create" if there is None else "alter"
     settings = sql.SQL(" role {} with login nosuperuser nocreatedb nocreaterole password {}")
     connection.execute(sql.SQL(verb) + settings.format(sql.Identifier(role), sql.Literal(password)))
-
-
-def owner_url(postgres: Postgres, password: str) -> str:
-    """Return the address of the database for its owner, as libpq takes it."""
-    return (
-        f"postgresql://{OWNER}:{password}@{postgres.host}:{postgres.port}/{postgres.database}"
-        f"?sslmode={postgres.tls}" + ("" if postgres.ca is None else f"&sslrootcert={postgres.ca}")
-    )

@@ -52,7 +52,7 @@ def set_up_topics(kafka: Kafka, wanted: Topics) -> list[Finding]:
             for name in same
             if there[name] > named[name].partitions
         ),
-        *_differing_settings(client, {name: wanted.broker_settings(named[name]) for name in same}),
+        *differing_settings(client, {name: wanted.broker_settings(named[name]) for name in same}),
     ]
     return [
         well("topics", f"{len(named)} as configured, {', '.join(done)}")
@@ -61,12 +61,14 @@ def set_up_topics(kafka: Kafka, wanted: Topics) -> list[Finding]:
     ]
 
 
-def _differing_settings(client: AdminClient, wanted: dict[str, dict[str, str]]) -> list[str]:
-    """Return in words where a topic's settings are others than configured."""
+def differing_settings(
+    client: AdminClient, wanted: dict[str, dict[str, str]], seconds: float = SECONDS
+) -> list[str]:
+    """Return in words where a topic's settings are others than configured; raises TopicsFailed."""
     if not wanted:
         return []
     asked = client.describe_configs([ConfigResource(ConfigResource.Type.TOPIC, name) for name in wanted])
-    held = {resource.name: _result(resource.name, future) for resource, future in asked.items()}
+    held = {resource.name: _result(resource.name, future, seconds) for resource, future in asked.items()}
     return [
         f"{name} has {setting}={held[name][setting].value} and {value} is configured"
         for name, settings in wanted.items()
@@ -80,8 +82,8 @@ def _wait(futures: dict[str, Any]) -> None:
         _result(name, future)
 
 
-def _result(name: str, future: Any) -> Any:
+def _result(name: str, future: Any, seconds: float = SECONDS) -> Any:
     try:
-        return future.result(SECONDS)
+        return future.result(seconds)
     except KafkaException as error:
         raise TopicsFailed(f"{name}: {error.args[0].str()}") from error

@@ -1,6 +1,7 @@
 """What a recorded source knew of its instruments, kept beside its ticks so that a replay knows it too."""
 
 import os
+from collections.abc import Collection
 from pathlib import Path
 
 import msgspec
@@ -16,6 +17,13 @@ class Reference(msgspec.Struct, frozen=True):
 
     instruments: tuple[Instrument, ...] = ()
     splits: tuple[Split, ...] = ()
+
+    def of(self, names: Collection[str]) -> "Reference":
+        """Return what is said of these instruments."""
+        return Reference(
+            tuple(one for one in self.instruments if one.name in names),
+            tuple(split for split in self.splits if split.instrument in names),
+        )
 
 
 def keep_reference(lake: Path, source: TickSource) -> None:

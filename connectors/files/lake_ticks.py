@@ -62,8 +62,8 @@ class LakeTicks:
         days: set[str] = set()
         self._files = [_scanned(path, names, sources, days) for path in paths]
         self.name = sources.pop() if len(sources) == 1 else "lake"
-        self._reference = kept_reference(lake)
         self._names = selected_names(names, instruments)
+        self._reference = kept_reference(lake).of(self._names)
         self._days = selected_days(days, first, last, folder)
 
     def instruments(self) -> tuple[str, ...]:
@@ -72,11 +72,11 @@ class LakeTicks:
 
     def reference(self) -> tuple[Instrument, ...]:
         """Return what the recorded source knew of the instruments, if that was kept."""
-        return tuple(one for one in self._reference.instruments if one.name in self._names)
+        return self._reference.instruments
 
     def splits(self) -> tuple[Split, ...]:
         """Return the splits that the recorded source knew of, if they were kept."""
-        return tuple(split for split in self._reference.splits if split.instrument in self._names)
+        return self._reference.splits
 
     def segments(self) -> tuple[str, ...]:
         """Return the New York days in which rows were known."""

@@ -14,7 +14,7 @@ While messages come, polls do not wait; after some empty ones a poll waits up to
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
 from bytewax.inputs import AbortExecution, FixedPartitionedSource, StatefulSourcePartition
@@ -26,9 +26,7 @@ from connectors.kafka.reader import IDLE_WAIT_SECONDS, Reached, SharedReader
 from connectors.kafka.tails import instant_of
 from connectors.lake.codec import END_OF_INPUT
 from connectors.lake.lanes import TopicEnd
-from connectors.tick_input import Stop
-
-AT_ONCE = datetime(2000, 1, 1, tzinfo=UTC)
+from connectors.tick_input import PAST, Stop
 
 SourceState = dict[str, Any]
 
@@ -62,7 +60,7 @@ def at_offset(value: int | Mapping[str, int]) -> Bound:
 
 
 def at_time(instant: int) -> Bound:
-    """Start at the first message at or after an instant (ns UTC), or stop before it; times are of milliseconds."""
+    """Start at the first message at or after an instant (ns UTC), or stop before it."""
     return Bound("time", instant)
 
 
@@ -174,7 +172,7 @@ class KafkaReader(StatefulSourcePartition[tuple[str, Any], SourceState]):
         if self._stop is not None and offset >= self._stop:
             self._ended = True
             return
-        if stop.kind == "time" and instant_of(message) // 1_000_000 >= stop.of("") // 1_000_000:
+        if stop.kind == "time" and instant_of(message) >= stop.of(""):
             self._ended = True
             return
         item = self._source.codec.decode(
@@ -199,7 +197,7 @@ class KafkaReader(StatefulSourcePartition[tuple[str, Any], SourceState]):
 
     def next_awake(self) -> datetime:
         """Ask to be polled at once."""
-        return AT_ONCE
+        return PAST
 
     def snapshot(self) -> SourceState:
         """Return the offset of the next message, where to stop, and whether the part has ended."""

@@ -42,6 +42,16 @@ def partitions_of(consumer: Consumer, cluster: KafkaCluster, watch: Watch, topic
     return [Place(topic, number) for number in sorted(found.partitions)]
 
 
+def partition_count(cluster: KafkaCluster, topic: str) -> int:
+    """Return how many partitions a topic has; raises KafkaRefused, Doubt."""
+    watch = Watch(f"kafka topic {topic}")
+    consumer = consumer_of(cluster, watch)
+    try:
+        return len(partitions_of(consumer, cluster, watch, topic))
+    finally:
+        consumer.close()
+
+
 def listened(consumer: Consumer, watch: Watch) -> None:
     """Let a consumer say why it cannot reach the broker; raises KafkaRefused where it was refused."""
     consumer.poll(0)
@@ -136,13 +146,13 @@ def first_at(consumer: Consumer, cluster: KafkaCluster, watch: Watch, place: Pla
     time of the machine.
     """
     low, high = edges_of(consumer, cluster, watch, place)
-    found, milliseconds = high, instant // MILLISECOND
+    found = high
     while low < high:
         middle = (low + high) // 2
         messages = (one for _, one in read_to_end(consumer, cluster, watch, {place: middle}))
         message = next((one for one in messages if standing_of(one.headers())), None)  # type: ignore[arg-type]
         offset = found if message is None else message.offset() or 0
-        if message is None or instant_of(message) // MILLISECOND >= milliseconds:
+        if message is None or instant_of(message) >= instant:
             found, high = min(found, offset), middle
         else:
             low = offset + 1

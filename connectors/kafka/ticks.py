@@ -28,7 +28,6 @@ from domain.market import END, Chunk, Malformed, Ticks, complete_ticks, empty_ti
 
 RAW = ("raw.trades", "raw.quotes")
 NO_REFERENCE = Reference()
-MILLISECOND = 1_000_000
 AHEAD_KILOBYTES = 8_192
 _KEPT = frozenset(name for name in Ticks._fields if not name.startswith("best_"))
 
@@ -58,7 +57,7 @@ class KafkaTicks:
         last: str | None = None,
         reference: Reference = NO_REFERENCE,
     ) -> None:
-        self._cluster, self._reference, self._codec = cluster, reference, KafkaCodec()
+        self._cluster, self._codec = cluster, KafkaCodec()
         self._watch = Watch("kafka replay")
         self._from_at = 0 if first is None else _instant(first, last=False)
         self._to_at = END if last is None else _instant(last, last=True)
@@ -71,6 +70,7 @@ class KafkaTicks:
         self._days = selected_days(self._spans, None, None, f"{where} from {first} to {last}")
         self.name = sources.pop() if len(sources) == 1 else "kafka"
         self._names = selected_names(names, instruments)
+        self._reference = reference.of(self._names)
 
     def instruments(self) -> tuple[str, ...]:
         """Return the names that the rows carry, sorted."""
@@ -78,11 +78,11 @@ class KafkaTicks:
 
     def reference(self) -> tuple[Instrument, ...]:
         """Return what is known of the instruments."""
-        return tuple(one for one in self._reference.instruments if one.name in self._names)
+        return self._reference.instruments
 
     def splits(self) -> tuple[Split, ...]:
         """Return the splits that are known of."""
-        return tuple(split for split in self._reference.splits if split.instrument in self._names)
+        return self._reference.splits
 
     def segments(self) -> tuple[str, ...]:
         """Return the New York days in which rows were known."""
@@ -114,7 +114,7 @@ class KafkaTicks:
                     if self._from_at:
                         first = first_at(seeker, self._cluster, self._watch, place, self._from_at)
                     if self._to_at < END:
-                        over = first_at(seeker, self._cluster, self._watch, place, self._to_at + MILLISECOND)
+                        over = first_at(seeker, self._cluster, self._watch, place, self._to_at)
                         end = min(end, over + 1)
                     spans[place] = _Span(first, end - 1)
         except (KafkaRefused, Doubt) as failure:

@@ -4,8 +4,7 @@ Putting the same file again leaves one. A store that is slow or gone is waited f
 while rows wait in the local staging folder; what it refuses for good is a plain error.
 """
 
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -50,12 +49,12 @@ class Bucket(NamedTuple):
     prefix: str = ""
     ca: Path | None = None
 
-    def client(self) -> Minio:
+    def client(self, timeout_seconds: float = TIMEOUT_SECONDS) -> Minio:
         """Return a client that tries once: whoever calls says what is to be tried again."""
         address = urlsplit(self.endpoint)
         pool = urllib3.PoolManager(
             retries=False,
-            timeout=urllib3.Timeout(connect=TIMEOUT_SECONDS, read=TIMEOUT_SECONDS),
+            timeout=urllib3.Timeout(connect=timeout_seconds, read=timeout_seconds),
             ca_certs=None if self.ca is None else str(self.ca),
         )
         return Minio(
@@ -140,24 +139,6 @@ class S3Shelf:
         )
         return into
 
-    def marks(self, topic: str = "") -> Iterator[str]:
-        """Yield the names of all files, of one topic where one is named, in order."""
-        bucket = self._bucket
-        under = f"{bucket.prefix}{topic}/" if topic else bucket.prefix
-
-        def asked() -> list[str]:
-            listed = self._client.list_objects(bucket.bucket, under, recursive=True)
-            return sorted(found.object_name for found in listed if found.object_name and not found.is_dir)
-
-        for key in self._done("listing the lake", asked):
-            if key.endswith(".parquet"):
-                yield key.removeprefix(bucket.prefix)
-
-    def remove(self, mark: str) -> None:
-        """Take a file away."""
-        bucket = self._bucket
-        self._done(f"removing {mark}", lambda: self._client.remove_object(bucket.bucket, bucket.key(mark)))
-
     def close(self) -> None:
         """End every wait for the store."""
         self._patience.stop()
@@ -177,13 +158,3 @@ def passes(failure: Exception) -> bool:
     if isinstance(failure, S3Error):
         return failure.code in PASSING or failure.response.status >= 500
     return isinstance(failure, (urllib3.exceptions.HTTPError, ServerError, InvalidResponseError, OSError))
-
-
-def mirrored(shelf: S3Shelf, folder: Path) -> Path:
-    """Download every file of a lake into a folder laid out as an embedded lake; return the folder."""
-    for mark in shelf.marks():
-        target = folder / mark
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder) as aside:
-            shelf.fetch(mark, Path(aside) / "object").replace(target)
-    return folder

@@ -8,18 +8,18 @@ millisecond.
 """
 
 import time
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 
+from connectors.tick_input import PAST
 from connectors.topics.codec import TopicCodec
 from connectors.topics.log import READ_BYTES_MAX, LogReader, partition_path
 
 IDLE_POLLS = 8
 IDLE_WAIT_SECONDS = 0.001
-AT_ONCE = datetime(2000, 1, 1, tzinfo=UTC)
 
 SourceState = dict[str, Any]
 
@@ -81,7 +81,7 @@ class TopicReader(StatefulSourcePartition[tuple[str, Any], SourceState]):
 
     def next_awake(self) -> datetime:
         """Ask to be polled at once."""
-        return AT_ONCE
+        return PAST
 
     def snapshot(self) -> SourceState:
         """Return the offset of the next frame, and whether the partition has ended."""

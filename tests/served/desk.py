@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import msgspec
@@ -22,10 +22,10 @@ from connectors.kafka.codec import KafkaCodec
 from connectors.kafka.tails import edges_of, read_to_end
 from connectors.lake.codec import END_OF_INPUT, record_rows
 from connectors.lake.lanes import Records
-from connectors.lake.s3 import S3Shelf, mirrored
 from connectors.lake.schemas import DECISIONS, MARKET
-from connectors.postgres.connection import desk_engine, postgres_url
+from connectors.postgres.connection import desk_engine
 from connectors.relational.models import journal_metadata
+from tests.lake_objects import mirrored
 
 ROOT = Path(__file__).resolve().parents[2]
 ITA = "import sys; from apps.cli.main import main; sys.argv = ['ita', *sys.argv[1:]]; main()"
@@ -61,14 +61,20 @@ class ServedDesk:
     def _market(self, part):
         return ("market-data", "--source", self.source, "--speed", str(self.speed), "--shards", part)
 
-    def servers(self):
+    @contextmanager
+    def environ(self):
+        """Be in the environment of the workers."""
         kept = dict(os.environ)
         os.environ.update(self.environment)
         try:
-            return read_servers()
+            yield
         finally:
             os.environ.clear()
             os.environ.update(kept)
+
+    def servers(self):
+        with self.environ():
+            return read_servers()
 
     def init(self):
         subprocess.run(
@@ -129,7 +135,7 @@ class ServedDesk:
 
     def lake(self, into):
         """Download the lake."""
-        return mirrored(S3Shelf(self.servers().s3.place()), into)
+        return mirrored(self.servers().s3.place(), into)
 
     def kafka_rows(self, topic, partitions):
         """Return the committed rows of a topic as the lake has them."""
@@ -138,22 +144,13 @@ class ServedDesk:
 
     def online(self):
         """Return the online values of every feature, by instrument."""
-        kept = dict(os.environ)
-        os.environ.update(self.environment)
-        try:
+        with self.environ():
             online_store(read_servers().redis)
             return online_values(self.folder / "sinks" / "feature_store")
-        finally:
-            os.environ.clear()
-            os.environ.update(kept)
 
     def journal(self):
         """Return every row of the journal's tables on PostgreSQL."""
-        given = self.servers().postgres
-        url = postgres_url(
-            given.host, given.port, given.database, given.user, given.password.get_secret_value()
-        )
-        return journal_rows(desk_engine(url))
+        return journal_rows(desk_engine(self.servers().postgres.url()))
 
 
 def kafka_rows(cluster: KafkaCluster, topic, partitions):

@@ -1,7 +1,5 @@
 """Each row once: restarts anywhere, second writers, doubtful transactions, and topics that are not what they were."""
 
-import random
-
 import bytewax.operators as op
 import numpy as np
 import pytest
@@ -15,6 +13,7 @@ from connectors.kafka.sink import KafkaSink
 from connectors.lake.codec import END_OF_INPUT, Rows
 from connectors.lake.lanes import Records
 from tests.connectors.crash_flow import position
+from tests.connectors.deaths import written_with_deaths
 from tests.connectors.kafka.desk import MARKET, TOPICS, assert_rows, decoded, items_of, part_of
 
 pytestmark = pytest.mark.served
@@ -45,25 +44,10 @@ def test_every_kind_of_item_comes_back_as_it_was_written_and_ends_with_a_mark(br
 @pytest.mark.parametrize("seed", range(6))
 def test_rows_that_come_again_in_other_batches_after_any_restart_stand_there_once(broker, seed):
     broker.make(*TOPICS)
-    moments = random.Random(seed)
-    state, committed, at, deaths = None, 0, 0, 0
 
-    part = part_of(broker)
-    while at < 400:
-        last = min(400, at + moments.randint(1, 70))
-        part.write_batch(items_of(at, last))
-        at = last
-        if moments.random() < 0.3:
-            state, committed = part.snapshot(), at
-        if deaths < 4 and moments.random() < 0.4:
-            if moments.random() < 0.5:
-                part.snapshot()
-            part.close()
-            part = part_of(broker, state)
-            at, deaths = committed, deaths + 1
-    part.write_batch([END_OF_INPUT])
-    part.snapshot()
-    part.close()
+    deaths = written_with_deaths(
+        seed, 400, lambda state: part_of(broker, state), items_of, [END_OF_INPUT], step=70, deaths_max=4
+    )
 
     assert deaths
     assert_rows(broker, 400, ended=True)

@@ -1,7 +1,6 @@
 """The lake in a real object store: the same files as in a folder, whatever dies, and readable by anybody."""
 
 import logging
-import random
 import threading
 import time
 from urllib.parse import urlsplit
@@ -15,13 +14,16 @@ from polars.testing import assert_frame_equal
 from connectors.lake.codec import END_OF_INPUT, MarketCodec
 from connectors.lake.digest import digests
 from connectors.lake.lanes import Records
-from connectors.lake.s3 import S3Shelf, StoreRefused, mirrored
+from connectors.lake.s3 import S3Shelf, StoreRefused
 from connectors.lake.sink import LakePartition
 from connectors.patience import Patience
 from domain.market import MarketBatch, select
 from tests.connectors.crash_flow import UNIVERSE, all_bars, all_ticks, position
 from tests.connectors.crashes import run_with_kills
+from tests.connectors.deadline import until
+from tests.connectors.deaths import written_with_deaths
 from tests.forwarder import Forwarder
+from tests.lake_objects import emptied, marks, mirrored
 
 pytestmark = pytest.mark.served
 CODEC = MarketCodec(UNIVERSE, "test")
@@ -36,9 +38,7 @@ def bucket(request):
     if not client.bucket_exists(made.bucket):
         client.make_bucket(made.bucket)
     yield made
-    shelf = S3Shelf(made)
-    for mark in shelf.marks():
-        shelf.remove(mark)
+    emptied(made)
 
 
 def batch(first, last):
@@ -72,32 +72,21 @@ def assert_same(left, expected):
 @pytest.mark.parametrize("seed", [1, 2])
 def test_a_writer_that_dies_anywhere_leaves_the_objects_of_one_that_did_not(tmp_path, bucket, seed):
     expected = written_whole(tmp_path / "whole")
-    moments = random.Random(seed)
-    state, committed, at, deaths = None, 0, 0, 0
 
-    partition = LakePartition(tmp_path / "own", "0", state, CODEC, rows_per_file=400, shelf=S3Shelf(bucket))
-    while at <= ROWS:
-        last = min(ROWS, at + moments.randint(1, 500))
-        if at == ROWS:
-            partition.write_batch([END_OF_INPUT])
-            at += 1
-        else:
-            partition.write_batch([batch(at, last), positions(at, last)])
-            at = last
-        if moments.random() < 0.3:
-            state, committed = partition.snapshot(), at
-        if deaths < 8 and moments.random() < 0.4:
-            if moments.random() < 0.5:
-                partition.snapshot()
-            partition.close()
-            partition = LakePartition(
-                tmp_path / "own", "0", state, CODEC, rows_per_file=400, shelf=S3Shelf(bucket)
-            )
-            at, deaths = committed, deaths + 1
-    partition.close()
+    deaths = written_with_deaths(
+        seed,
+        ROWS,
+        lambda state: LakePartition(
+            tmp_path / "own", "0", state, CODEC, rows_per_file=400, shelf=S3Shelf(bucket)
+        ),
+        lambda first, last: [batch(first, last), positions(first, last)],
+        [END_OF_INPUT],
+        step=500,
+        deaths_max=8,
+    )
 
     assert deaths
-    assert_same(files(mirrored(S3Shelf(bucket), tmp_path / "mirror")), expected)
+    assert_same(files(mirrored(bucket, tmp_path / "mirror")), expected)
     assert not list((tmp_path / "own" / ".staging" / "0").iterdir())
 
 
@@ -110,7 +99,7 @@ def test_a_killed_process_leaves_the_objects_of_one_that_was_not(tmp_path, bucke
     kills = run_with_kills("lake_s3", tmp_path / "killed", 34, 4, lambda: None)
 
     assert kills == 4
-    mirror = mirrored(S3Shelf(bucket), tmp_path / "mirror")
+    mirror = mirrored(bucket, tmp_path / "mirror")
     assert_same(files(mirror), files(tmp_path / "whole" / "lake"))
     assert digests(mirror) == digests(tmp_path / "whole" / "lake")
 
@@ -164,7 +153,7 @@ def test_while_the_store_is_gone_the_flow_waits_and_afterwards_nothing_is_missin
         )
         writer.start()
         until(lambda: "has to wait" in caplog.text)
-        assert list(S3Shelf(bucket).marks()) == []
+        assert marks(bucket) == []
 
         road.open()
         writer.join(60)
@@ -173,7 +162,7 @@ def test_while_the_store_is_gone_the_flow_waits_and_afterwards_nothing_is_missin
     assert not writer.is_alive()
     assert caplog.text.count("has to wait") == 1
     assert "ends its wait after" in caplog.text
-    assert_same(files(mirrored(S3Shelf(bucket), tmp_path / "mirror")), expected)
+    assert_same(files(mirrored(bucket, tmp_path / "mirror")), expected)
 
 
 def test_a_worker_that_stops_while_the_store_is_gone_ends_soon_and_the_next_one_publishes(tmp_path, bucket):
@@ -194,7 +183,7 @@ def test_a_worker_that_stops_while_the_store_is_gone_ends_soon_and_the_next_one_
     successor.close()
 
     assert took < 10
-    assert_same(files(mirrored(S3Shelf(bucket), tmp_path / "mirror")), expected)
+    assert_same(files(mirrored(bucket, tmp_path / "mirror")), expected)
 
 
 @pytest.mark.parametrize(
@@ -221,10 +210,3 @@ def test_an_object_of_somebody_else_under_a_name_of_ours_is_refused(bucket):
 
     with pytest.raises(StoreRefused, match="put there by something else"):
         S3Shelf(bucket).rows(mark)
-
-
-def until(holds, seconds=30.0):
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.01)

@@ -1,6 +1,5 @@
 """Where files end, what a restart does at any point, and who may write."""
 
-import random
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from connectors.lake.sink import LakeBusy, LakePartition, LakeSink
 from connectors.lake.staging import LakeDamaged
 from domain.market import Malformed, MarketBatch, select
 from tests.connectors.crash_flow import ROWS, UNIVERSE, all_bars, all_ticks, position
+from tests.connectors.deaths import written_with_deaths
 
 CODEC = MarketCodec(UNIVERSE, "test")
 DAY = 86_400 * 10**9
@@ -100,30 +100,20 @@ def test_a_writer_that_dies_anywhere_and_comes_back_in_other_batches_leaves_the_
         [_batch(0, 5000), Records("positions", [position(row) for row in range(5000)]), END_OF_INPUT]
     )
     whole.close()
-    moments = random.Random(seed)
-    state, committed, at, deaths = None, 0, 0, 0
     lake = tmp_path / "broken"
 
-    partition = LakePartition(lake, "0", state, CODEC, rows_per_file=400, durable=False)
-    while at <= 5000:
-        last = min(5000, at + moments.randint(1, 500))
-        if at == 5000:
-            partition.write_batch([END_OF_INPUT])
-            at += 1
-        else:
-            partition.write_batch(
-                [_batch(at, last), Records("positions", [position(row) for row in range(at, last)])]
-            )
-            at = last
-        if moments.random() < 0.3:
-            state, committed = partition.snapshot(), at
-        if deaths < 12 and moments.random() < 0.3:
-            if moments.random() < 0.5:
-                partition.snapshot()
-            partition.close()
-            partition = LakePartition(lake, "0", state, CODEC, rows_per_file=400, durable=False)
-            at, deaths = committed, deaths + 1
-    partition.close()
+    deaths = written_with_deaths(
+        seed,
+        5000,
+        lambda state: LakePartition(lake, "0", state, CODEC, rows_per_file=400, durable=False),
+        lambda first, last: [
+            _batch(first, last),
+            Records("positions", [position(row) for row in range(first, last)]),
+        ],
+        [END_OF_INPUT],
+        step=500,
+        deaths_max=12,
+    )
 
     assert deaths
     left, expected = _files(lake), _files(tmp_path / "whole")
