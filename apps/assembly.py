@@ -22,6 +22,7 @@ from operators.signals import SignalParams, Signals
 from operators.sizing import SizingParams
 from operators.stage import UNOBSERVED, Observer
 from operators.venue import VenueParams
+from operators.venue_stage import VenueStage
 
 
 class Assembly(NamedTuple):
@@ -46,6 +47,7 @@ def assemble(
     count = len(universe)
     known = [split for split in source.splits() if split.instrument in universe]
     splits = tuple(sorted(known, key=lambda split: (split.effective_at, split.instrument)))
+    desk = _desk_params(settings, universe, sessions, splits)
     stages = Stages(
         Normalise(
             NormaliseParams(
@@ -84,7 +86,8 @@ def assemble(
         ),
         Signals(SignalParams(count, names, settings.strategies, sessions)),
         Sequence(shards),
-        Decisions(_desk_params(settings, universe, sessions, splits)),
+        Decisions(desk),
+        VenueStage(desk),
         observer,
     )
     return Assembly(universe, sessions, names, stages)

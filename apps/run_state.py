@@ -8,7 +8,7 @@ from apps.findings import Finding, broken, doubtful, well
 from apps.kept_run import KeptRun
 from apps.run_folder import RunFolderError
 from connectors.lake.digest import counts
-from connectors.lake.staging import STAGING
+from connectors.lake.shelf import STAGING
 from connectors.sqlite.journal import Journal, NoJournal
 
 TOPIC_OF = {
@@ -16,6 +16,7 @@ TOPIC_OF = {
     "intents": "intents",
     "verdicts": "verdicts",
     "orders": "oms.orders",
+    "cancels": "oms.cancels",
     "executions": "oms.executions",
     "decision_points": "decision_points",
 }

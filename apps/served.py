@@ -1,4 +1,4 @@
-"""Workers of the served desk, each a process of its own: market data by shard, decisions by book, and sinks.
+"""Workers of the served desk, each a process of its own: market data by shard, decisions, execution, and sinks.
 
 They meet over Kafka. A worker keeps its recovery store and what is staged in a folder of its own below `out`; SIGTERM
 drains it and a restart goes on where it was. The market data worker writes what the desk trades to
@@ -8,6 +8,7 @@ drains it and a restart goes on where it was. The market data worker writes what
 import os
 import re
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,6 +20,8 @@ from apps.health import LAG_MESSAGES_MAX, REFERENCE, Health, opened
 from apps.live import watched
 from apps.run_folder import RunFolder, RunFolderError
 from apps.running import PUSH_SECONDS, market_codec, run_flow, stop_on_signal
+from apps.shard_claims import claimed_folder, same_partitions, units_of
+from apps.shard_states import state_store
 from apps.sources import sources_of
 from config.servers import Redis, Servers, read_servers
 from config.settings import Settings, read_settings
@@ -27,6 +30,7 @@ from connectors.feast.store import Online, redis_store
 from connectors.influx.sink import InfluxSink
 from connectors.kafka.client import KafkaCluster
 from connectors.kafka.codec import KafkaCodec
+from connectors.kafka.notes import NoteSink
 from connectors.kafka.reference import described_source, publish_reference
 from connectors.kafka.sink import KafkaSink
 from connectors.kafka.source import MARK, KafkaSource
@@ -39,15 +43,24 @@ from connectors.source import TickSource
 from connectors.tick_input import Pace, Stop, TickInput
 from feature_repo.declarations import declarations
 from features.catalogue import CATALOGUE
-from flows import served_decisions, served_market_data, sinks
-from flows.stages import BOOK, KeptFeatures
+from flows import served_decisions, served_execution, served_market_data, sinks
+from flows.stages import BOOK, EXECUTIONS, NOTES, PROGRESS, PROMISES, KeptFeatures, Stages
+from operators.backlog import Backlog
+from operators.decisions import Decisions
+from operators.venue_stage import VenueStage
 
 SCORED = "scored"
 MARKET_TOPICS = (*MARKET, "quarantine.market_data")
 DECISION_TOPICS = tuple(DECISIONS)
+SENT_TOPICS = tuple(topic for topic in DECISIONS if topic != EXECUTIONS)
+BOOK_WORKERS = ("decisions", "execution")
+"""Those that read every shard, and are not ready before each has spoken."""
+BATCHES_AHEAD = 512
+"""How many batches the venue may know that the desk has not decided on yet."""
 QUARANTINE = "quarantine.kafka"
 EPOCH_SECONDS = 1.0
 BATCH_ROWS = 4_096
+USER = "ITA_REDIS__USER"
 PASSWORD = "ITA_REDIS__PASSWORD"  # noqa: S105  the name of a variable
 
 
@@ -65,12 +78,13 @@ class Worker(NamedTuple):
 
 
 class Bench(NamedTuple):
-    """What every worker has at hand: its settings, servers and folder, the desk that it is part of, stop and health."""
+    """What every worker has at hand: settings, servers, folder, recovery store, part of the desk, stop and health."""
 
     settings: Settings
     servers: Servers
     cluster: KafkaCluster
     folder: RunFolder
+    store: str
     shards: tuple[str, ...]
     mine: tuple[str, ...]
     stop: Stop
@@ -85,26 +99,27 @@ def run_worker(worker: Worker) -> None:
     mine = chosen(worker.shards, shards) if worker.kind == "market-data" else shards
     name = f"{worker.kind}-{'.'.join(mine)}" if worker.kind == "market-data" else worker.kind
     identity = {"kind": worker.kind, "shards": list(mine), "configuration": settings.digest}
-    folder = RunFolder(worker.out / name, identity)
-    try:
+    with claimed_folder(cluster, worker.out / name, identity, units_of(worker.kind, mine)) as folder:
+        store = worker.kind
+        if worker.kind == "market-data":
+            same_partitions(cluster, MARKET_TOPICS, len(shards))
+            store = state_store(folder, mine, len(shards))
         stop = Stop()
         health = watched(worker.metrics_host, worker.metrics_port)
-        if worker.kind == "decisions":
+        if worker.kind in BOOK_WORKERS:
             health.needs_shards(shards)
             health.needs_lag(LAG_MESSAGES_MAX)
-        bench = Bench(settings, servers, cluster, folder, shards, mine, stop, health)
+        bench = Bench(settings, servers, cluster, folder, store, shards, mine, stop, health)
         with stop_on_signal(stop):
             source = _source(bench, worker)
             if source is not None:
                 health.has(REFERENCE)
                 flow = _flow(bench, worker, source)
-                run_flow(flow, folder.recovery(worker.kind), EPOCH_SECONDS, live=True)
+                run_flow(flow, folder.recovery(store), EPOCH_SECONDS, live=True)
         typer.echo(
             f"{name} stopped; the same command goes on" if stop.asked.is_set() else f"{name} is done",
             err=True,
         )
-    finally:
-        folder.close()
 
 
 def _source(bench: Bench, worker: Worker) -> TickSource | None:
@@ -126,12 +141,14 @@ def _source(bench: Bench, worker: Worker) -> TickSource | None:
 
 def _flow(bench: Bench, worker: Worker, source: TickSource) -> Dataflow:
     made = assemble(bench.settings, source, bench.shards, bench.health)
-    stages = made.stages._replace(pages=bench.folder.pages(worker.kind))
+    stages = made.stages._replace(pages=bench.folder.pages(bench.store))
     if worker.kind == "market-data":
         market = _market_data(bench, source, made, worker.speed)
         return served_market_data.build(opened(market, bench.health), stages)
     if worker.kind == "decisions":
-        return served_decisions.build(opened(_decisions(bench), bench.health), stages)
+        return _decisions(bench, stages)
+    if worker.kind == "execution":
+        return _execution(bench, stages)
     return sinks.build(opened(_sinks(bench, made), bench.health))
 
 
@@ -150,25 +167,53 @@ def _market_data(
     )
 
 
-def _reading(bench: Bench, topics: tuple[str, ...], shards: tuple[str, ...] | None = None) -> KafkaSource:
+def _reading(
+    bench: Bench,
+    topics: tuple[str, ...],
+    shards: tuple[str, ...] | None = None,
+    codec: KafkaCodec | None = None,
+) -> KafkaSource:
     """Return the input from topics of every shard, or of the book's one partition where there are no shards."""
     return KafkaSource(
         bench.cluster,
         topics,
         tuple(map(int, shards)) if shards else (0,),
-        KafkaCodec(),
+        codec or KafkaCodec(),
         stop=MARK,
         shard_of=None if shards else lambda *_: BOOK,
         drain=bench.stop,
     )
 
 
-def _decisions(bench: Bench) -> served_decisions.ServedDecisionEdges:
-    codec, book = KafkaCodec(), {BOOK: 0}
-    return served_decisions.ServedDecisionEdges(
-        scored=_reading(bench, (SCORED,), bench.shards),
-        topics=KafkaSink(bench.cluster, "decisions", book, DECISION_TOPICS, codec),
+def _decisions(bench: Bench, stages: Stages) -> Dataflow:
+    """Return the flow that decides, with its venue in the execution worker."""
+    codec, book, backlog = KafkaCodec(NOTES), {BOOK: 0}, Backlog()
+    params = replace(stages.decisions.params, remote_venue=True)
+    edges = served_decisions.ServedDecisionEdges(
+        scored=_reading(bench, (SCORED,), bench.shards).held_while(backlog.is_full),
+        venue=_reading(bench, (EXECUTIONS, PROMISES), codec=codec),
+        topics=KafkaSink(bench.cluster, "decisions", book, SENT_TOPICS, codec),
+        progress=NoteSink(bench.cluster, PROGRESS, codec, (BOOK,)),
         quarantine=KafkaSink(bench.cluster, "decisions_quarantine", book, (QUARANTINE,), codec),
+    )
+    return served_decisions.build(
+        opened(edges, bench.health), stages._replace(decisions=Decisions(params, backlog))
+    )
+
+
+def _execution(bench: Bench, stages: Stages) -> Dataflow:
+    """Return the flow of the venue."""
+    codec, book, backlog = KafkaCodec(NOTES), {BOOK: 0}, Backlog(BATCHES_AHEAD)
+    params = replace(stages.decisions.params, remote_venue=True)
+    edges = served_execution.ServedExecutionEdges(
+        scored=_reading(bench, (SCORED,), bench.shards).held_while(backlog.is_full),
+        requests=_reading(bench, ("oms.orders", "oms.cancels", PROGRESS), codec=codec),
+        topics=KafkaSink(bench.cluster, "execution", book, (EXECUTIONS,), codec),
+        promises=NoteSink(bench.cluster, PROMISES, codec, (BOOK,)),
+        quarantine=KafkaSink(bench.cluster, "execution_quarantine", book, (QUARANTINE,), codec),
+    )
+    return served_execution.build(
+        opened(edges, bench.health), stages._replace(venue=VenueStage(params, backlog))
     )
 
 
@@ -199,12 +244,20 @@ def _sinks(bench: Bench, made: Assembly) -> sinks.SinkEdges:
 
 
 def online_store(redis: Redis) -> Online:
-    """Return the online store on Redis; its password goes by the environment, and into no file."""
+    """Return the online store on Redis; user and password go by the environment, and into no file."""
     secret = redis.password.get_secret_value()
     if secret:
         os.environ[PASSWORD] = secret
+    if redis.user:
+        os.environ[USER] = redis.user
     return redis_store(
-        redis.host, redis.port, redis.database, tls=redis.tls, secret=PASSWORD if secret else ""
+        redis.host,
+        redis.port,
+        redis.database,
+        tls=redis.tls,
+        ca="" if redis.ca is None else str(redis.ca),
+        user=USER if redis.user else "",
+        secret=PASSWORD if secret else "",
     )
 
 
@@ -224,4 +277,4 @@ def chosen(words: str | None, shards: tuple[str, ...]) -> tuple[str, ...]:
         raise RunFolderError(
             f"the desk has shards {', '.join(shards)}, as many as topic {SCORED} has partitions; {words!r} was given"
         )
-    return tuple(named)
+    return tuple(sorted(named, key=int))

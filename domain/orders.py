@@ -1,7 +1,7 @@
 """Orders and executions in FIX terms: what was asked of a venue, and what it answered (standards.md 5.1, 5.2)."""
 
 from decimal import Decimal
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 
 import msgspec
 
@@ -60,6 +60,13 @@ class ExecType(StrEnum):
     EXPIRED = "C"
 
 
+class LastLiquidityInd(IntEnum):
+    """FIX LastLiquidityInd(851): did a fill come to an order that rested, or did the order take it on arrival?"""
+
+    ADDED = 1
+    REMOVED = 2
+
+
 FINAL = frozenset({OrdStatus.FILLED, OrdStatus.CANCELED, OrdStatus.REJECTED, OrdStatus.EXPIRED})
 
 
@@ -98,11 +105,30 @@ class Order(OrderTerms, frozen=True, kw_only=True):
     decision_id: str
 
 
+class OrderCancelRequest(Record, frozen=True, kw_only=True):
+    """`oms.cancels`: the desk asks the venue to cancel what is left of an order, and `text` says why (FIX 35=F).
+
+    Orders and cancel requests are numbered in one `sequence`, in which the venue takes them.
+    """
+
+    cl_ord_id: str = msgspec.field(name="ClOrdID")
+    orig_cl_ord_id: str = msgspec.field(name="OrigClOrdID")
+    order_id: str = msgspec.field(name="OrderID")
+    account: str = msgspec.field(name="Account")
+    strategy: str
+    symbol: str = msgspec.field(name="Symbol")
+    side: Side = msgspec.field(name="Side")
+    order_qty: int = msgspec.field(name="OrderQty")
+    transact_time: int = msgspec.field(name="TransactTime")
+    ex_destination: str = msgspec.field(name="ExDestination")
+    text: str = msgspec.field(default="", name="Text")
+
+
 class Execution(Record, frozen=True, kw_only=True):
     """An execution report: the state of an order after something happened to it.
 
-    `last_qty` and `last_px` are of this report; `cum_qty`, `leaves_qty` and `avg_px` are of the order after it;
-    `commission` is the fee of this report in the order's currency.
+    `last_qty`, `last_px` and `last_liquidity_ind` are of this report; `cum_qty`, `leaves_qty` and `avg_px` are of the
+    order after it; `commission` is the fee of this report in the order's currency.
     """
 
     exec_id: str = msgspec.field(name="ExecID")
@@ -124,3 +150,32 @@ class Execution(Record, frozen=True, kw_only=True):
     last_mkt: str = msgspec.field(default="", name="LastMkt")
     commission: Decimal = msgspec.field(default=Decimal(0), name="Commission")
     text: str = msgspec.field(default="", name="Text")
+    last_liquidity_ind: int | None = msgspec.field(default=None, name="LastLiquidityInd")
+
+
+class Progress(msgspec.Struct, frozen=True, kw_only=True):
+    """The desk tells the venue how far it is: whatever it asks before `decided_until` (ns UTC) is among its `requests`.
+
+    `requests` counts orders and cancel requests; at the greatest int64 there will never be another one.
+    """
+
+    requests: int
+    decided_until: int
+
+
+class Promise(msgspec.Struct, frozen=True, kw_only=True):
+    """The venue tells the desk what it may rely on, as long as it asks for nothing after its first `requests`.
+
+    There are `executions` reports so far, and none more happens before `quiet_until` (ns UTC). `closed` says that none
+    will ever come.
+    """
+
+    requests: int
+    executions: int
+    quiet_until: int
+    closed: bool = False
+
+
+NOTHING_ASKED = Progress(requests=0, decided_until=0)
+NOTHING_PROMISED = Promise(requests=0, executions=0, quiet_until=2**63 - 1)
+"""Where nothing was asked for, nothing happens."""

@@ -1,4 +1,4 @@
-"""Decisions between servers: scored batches from Kafka, in one order, to the decision topics."""
+"""Decisions between servers: scored batches and what the venue reports, from Kafka, to the decision topics."""
 
 from typing import Any, NamedTuple
 
@@ -7,25 +7,39 @@ from bytewax.dataflow import Dataflow
 from bytewax.inputs import Source
 from bytewax.outputs import Sink
 
-from flows.decisions import decisions
-from flows.stages import Stages, damaged_rows, decision_rows, readable_batches
+from flows.stages import (
+    Stages,
+    damaged_rows,
+    progress_notes,
+    readable_batches,
+    sent_rows,
+    to_book,
+    told_records,
+)
+from operators.stage import hang
 
 
 class ServedDecisionEdges(NamedTuple):
-    """Where scored batches come from, where decisions go, and where what cannot be read goes."""
+    """Where scored batches and what the venue says come from, where decisions, progress and what cannot be read go."""
 
     scored: Source[Any]
+    venue: Source[Any]
     topics: Sink[Any]
+    progress: Sink[Any]
     quarantine: Sink[Any]
 
 
 def build(edges: ServedDecisionEdges, stages: Stages) -> Dataflow:
     """Return the flow of the decisions worker of the served desk."""
     flow = Dataflow("served_decisions")
-    read = op.input("scored", flow, edges.scored)
-    batches = op.flat_map("readable", read, readable_batches)
-    decided = decisions(batches, stages)
+    scored = op.input("scored", flow, edges.scored)
+    gathered = op.map("to_book", op.flat_map("readable", scored, readable_batches), to_book)
+    ordered = hang("sequence", gathered, stages.sequence, stages.observer, stages.pages)
+    read = op.input("venue", flow, edges.venue)
+    came = op.merge("came", ordered, op.flat_map("told", read, told_records))
+    decided = hang("decisions", came, stages.decisions, stages.observer, stages.pages)
 
-    op.output("to_topics", op.flat_map("decision_rows", decided, decision_rows), edges.topics)
-    op.output("to_quarantine", op.flat_map("damaged", read, damaged_rows), edges.quarantine)
+    op.output("to_topics", op.flat_map("decision_rows", decided, sent_rows), edges.topics)
+    op.output("to_progress", op.flat_map("progress_notes", decided, progress_notes), edges.progress)
+    op.output("to_quarantine", op.flat_map("damaged", scored, damaged_rows), edges.quarantine)
     return flow

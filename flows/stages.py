@@ -1,6 +1,6 @@
 """The desk's stages as a flow is given them, and what leaves them for the doors."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -12,6 +12,7 @@ from connectors.lake.codec import END_OF_INPUT, Rows
 from connectors.lake.lanes import LakeItem, Raw, Records, Refused, TopicEnd
 from connectors.topics.sink import END_OF_TOPIC, EndOfTopic
 from domain.market import END, Malformed, MarketBatch, row_count
+from domain.orders import Progress, Promise
 from operators.bars import Bars
 from operators.best_quotes import BestQuotes
 from operators.decision_records import Decided
@@ -23,10 +24,20 @@ from operators.quote_bars import QuoteBars
 from operators.sequence import Sequence as SequenceStage
 from operators.signals import Signals
 from operators.stage import UNOBSERVED, Observer
+from operators.venue_stage import Answered, VenueStage
 
 BOOK = "book"
 JOURNAL = "journal"
 FEATURES = "features"
+EXECUTIONS = "oms.executions"
+PROGRESS = "execution.progress"
+PROMISES = "execution.promises"
+NOTES: dict[str, type[msgspec.Struct]] = {PROGRESS: Progress, PROMISES: Promise}
+"""Record types of the topics on which desk and venue tell each other how far they are."""
+
+
+class LineBroken(RuntimeError):
+    """Desk or venue said something that the other cannot read."""
 
 
 class Stages(NamedTuple):
@@ -40,6 +51,7 @@ class Stages(NamedTuple):
     signals: Signals
     sequence: SequenceStage
     decisions: Decisions
+    venue: VenueStage
     observer: Observer = UNOBSERVED
     pages: Pages | None = None
 
@@ -120,6 +132,7 @@ def streams(decided: Decided) -> tuple[tuple[str, Sequence[msgspec.Struct]], ...
         ("intents", decided.intents),
         ("verdicts", decided.verdicts),
         ("oms.orders", decided.orders),
+        ("oms.cancels", decided.cancels),
         ("oms.executions", decided.executions),
         ("positions", decided.positions),
         ("risk.snapshots", decided.snapshots),
@@ -129,13 +142,69 @@ def streams(decided: Decided) -> tuple[tuple[str, Sequence[msgspec.Struct]], ...
 
 def decision_rows(item: tuple[str, Decided]) -> list[tuple[str, LakeItem]]:
     """Return the decision records of a batch, for the lake."""
-    _, decided = item
-    made: list[tuple[str, LakeItem]] = [
-        (BOOK, Records(topic, records)) for topic, records in streams(decided) if records
-    ]
+    return _decided_rows(item[1], streams(item[1]))
+
+
+def sent_rows(item: tuple[str, Decided]) -> list[tuple[str, LakeItem]]:
+    """Return the decision records of a batch without the executions, which a venue elsewhere writes itself."""
+    sent = [(topic, records) for topic, records in streams(item[1]) if topic != EXECUTIONS]
+    return _decided_rows(item[1], sent)
+
+
+def _decided_rows(
+    decided: Decided, kept: Iterable[tuple[str, Sequence[msgspec.Struct]]]
+) -> list[tuple[str, LakeItem]]:
+    made: list[tuple[str, LakeItem]] = [(BOOK, Records(topic, records)) for topic, records in kept if records]
     if decided.watermark == END:
         made.append((BOOK, END_OF_INPUT))
     return made
+
+
+def progress_notes(item: tuple[str, Decided]) -> list[tuple[str, LakeItem]]:
+    """Return how far the desk is, for the venue, and the end of that."""
+    _, decided = item
+    made: list[tuple[str, LakeItem]] = []
+    if decided.progress is not None:
+        made.append((BOOK, Records(PROGRESS, [decided.progress])))
+    if decided.watermark == END:
+        made.append((BOOK, END_OF_INPUT))
+    return made
+
+
+def execution_rows(item: tuple[str, Answered]) -> list[tuple[str, LakeItem]]:
+    """Return the reports of the venue, and their end."""
+    _, answered = item
+    made: list[tuple[str, LakeItem]] = []
+    if answered.executions:
+        made.append((BOOK, Records(EXECUTIONS, answered.executions)))
+    if answered.ended:
+        made.append((BOOK, END_OF_INPUT))
+    return made
+
+
+def promise_notes(item: tuple[str, Answered]) -> list[tuple[str, LakeItem]]:
+    """Return what the venue promises, and the end of that."""
+    _, answered = item
+    made: list[tuple[str, LakeItem]] = []
+    if answered.promise is not None:
+        made.append((BOOK, Records(PROMISES, [answered.promise])))
+    if answered.ended:
+        made.append((BOOK, END_OF_INPUT))
+    return made
+
+
+def told_records(item: tuple[str, Any]) -> list[tuple[str, Any]]:
+    """Return the records that were read from a topic between desk and venue, one by one.
+
+    Raises LineBroken for one that cannot be read: those after it do not count without it.
+    """
+    _, read = item
+    if isinstance(read, Damaged):
+        raise LineBroken(
+            f"{read.topic}:{read.partition}:{read.offset} cannot be read ({read.reason}), and desk and venue cannot "
+            "go on without it; write it again as it was, or start both anew with topics of their own"
+        )
+    return [(BOOK, record) for record in read.records] if isinstance(read, Records) else []
 
 
 def kept_rows(item: tuple[str, Any]) -> list[tuple[str, LakeItem]]:

@@ -16,7 +16,7 @@ from domain.decisions import (
 from domain.envelope import record_id
 from domain.instruments import Instrument
 from domain.market import ScoreReason
-from domain.orders import Execution, Intent, Order
+from domain.orders import Execution, Intent, Order, OrderCancelRequest, Progress
 from operators.compliance import Assessment
 from operators.positions import PositionBook, Valuation, holding
 
@@ -26,7 +26,8 @@ DIRECTIONS = {1: Direction.LONG, 0: Direction.FLAT, -1: Direction.SHORT}
 class Decided(NamedTuple):
     """What one ordered batch led to, each stream in the order in which it happened.
 
-    `arrived` is the monotonic clock of the batch's arrival (ns), for measuring only.
+    `arrived` is the monotonic clock of the batch's arrival (ns), for measuring only; `progress` tells a venue elsewhere
+    how far the desk is.
     """
 
     watermark: int
@@ -35,16 +36,18 @@ class Decided(NamedTuple):
     intents: list[Intent]
     verdicts: list[Verdict]
     orders: list[Order]
+    cancels: list[OrderCancelRequest]
     executions: list[Execution]
     positions: list[Position]
     snapshots: list[RiskSnapshot]
     breaches: list[Breach]
     arrived: int = 0
+    progress: Progress | None = None
 
 
 def nothing_decided(watermark: int, arrived: int = 0) -> Decided:
     """Return an empty answer up to a watermark (ns UTC)."""
-    return Decided(watermark, [], [], [], [], [], [], [], [], [], arrived)
+    return Decided(watermark, [], [], [], [], [], [], [], [], [], [], arrived)
 
 
 class Score(NamedTuple):
@@ -161,6 +164,30 @@ def order_of(intent: Intent, verdict: Verdict, order_qty: int, sequence: int) ->
         currency=intent.currency,
         order_id=order_id,
         decision_id=verdict.decision_id,
+    )
+
+
+def cancel_of(order: Order, text: str, now_at: int, sequence: int) -> OrderCancelRequest:
+    """Return the request to cancel what is left of an order."""
+    lasting = record_id("cancel", order.order_id)
+    return OrderCancelRequest(
+        event_at=now_at,
+        known_at=now_at,
+        received_at=now_at,
+        source=order.source,
+        sequence=sequence,
+        record_id=lasting,
+        cl_ord_id=lasting,
+        orig_cl_ord_id=order.cl_ord_id,
+        order_id=order.order_id,
+        account=order.account,
+        strategy=order.strategy,
+        symbol=order.symbol,
+        side=order.side,
+        order_qty=order.order_qty,
+        transact_time=now_at,
+        ex_destination=order.ex_destination,
+        text=text,
     )
 
 

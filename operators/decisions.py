@@ -1,9 +1,10 @@
 """Decisions: from each signal to what became of it, one event at a time, in the one total order.
 
 Key     book
-In      Ordered
+In      Ordered; Execution and Promise of a venue in a worker of its own
 Out     Decided: signals, decision points, intents, verdicts, orders, executions, positions, snapshots, breaches
-State   marks, compliance, working orders, the simulated venue, positions, and where each strategy wants to stand
+State   marks, compliance, working orders, the venue or what is known of it, positions, where each strategy wants to
+        stand, and the batches that wait for the venue
 Time    known_at of the rows, and the due times of the venue and of the desk's own timers, in one order
 Silence never: every signal has a decision point, also when no order follows
 
@@ -15,14 +16,15 @@ that nobody waits for are taken into the marks by a compiled scan, and cost no P
 import numpy as np
 from numba import njit
 
-from domain.market import END, Condition, Kind, Ordered
+from domain.market import END, Kind, Ordered, select
+from domain.orders import Execution, Progress, Promise
+from operators.backlog import Backlog
 from operators.decision_records import Decided, Score, nothing_decided
 from operators.desk import Desk
-from operators.desk_state import DeskParams, DeskState, fresh_desk
-from operators.marks import Cursor
+from operators.desk_state import DeskParams, DeskState, Walk, fresh_desk
+from operators.marks import Cursor, moves_last
 from operators.stage import Stage
-
-_TRADED = np.uint32(Condition.MOVES_OPEN_CLOSE)
+from operators.venue_link import RemoteState, RemoteVenue
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -36,12 +38,13 @@ def next_asking(scores, start, unsettled):  # type: ignore[no-untyped-def]
 
 
 class Decisions(Stage[DeskState]):
-    """The whole desk behind the signals, with the simulated venue inside."""
+    """The whole desk behind the signals, with the simulated venue inside, or a worker's elsewhere."""
 
-    layout = "3"
+    layout = "4"
 
-    def __init__(self, params: DeskParams) -> None:
+    def __init__(self, params: DeskParams, backlog: Backlog | None = None) -> None:
         self.params = params
+        self._backlog = backlog or Backlog()
         self._names = params.universe.names
         self._strategies = tuple(strategy.name for strategy in params.strategies)
 
@@ -49,27 +52,65 @@ class Decisions(Stage[DeskState]):
         """Return the memory of a book that holds its starting cash and nothing else."""
         return fresh_desk(self.params)
 
-    def step(self, state: DeskState, item: Ordered) -> list[Decided]:
-        """Walk an ordered batch from event to event."""
-        desk = Desk(self.params, state, nothing_decided(item.watermark, item.arrived))
+    def step(self, state: DeskState, item: Ordered | Execution | Promise) -> list[Decided]:
+        """Walk ordered batches from event to event, as far as it is known what the venue does."""
+        if isinstance(item, Ordered):
+            state.walks.append(Walk(item))
+        else:
+            state.events += 1
+            RemoteVenue(remote_state(state), self.params.venue).hear(item)
+        if not state.walks:
+            return []
+        desk = Desk(self.params, state, nothing_decided(0, state.walks[0].item.arrived))
+        watermark = decided_until = 0
+        while state.walks:
+            watermark = decided_until = self._walk(desk, state.walks[0])
+            walk = state.walks[0]
+            if decided_until < _end_of(walk):
+                break
+            decided_until = walk.item.watermark
+            if decided_until == END and not self._closed(desk):
+                break
+            watermark = decided_until
+            state.walks.popleft()
+        self._backlog.batches = len(state.walks)
+        return [desk.decided._replace(watermark=watermark, progress=_progress(state, decided_until))]
+
+    def _closed(self, desk: Desk) -> bool:
+        """Close the book at the end of all input; say whether the venue was ready for it."""
+        if desk.venue.closed():
+            desk.state.events += 1
+            desk.close()
+            return True
+        return False
+
+    def _walk(self, desk: Desk, walk: Walk) -> int:
+        """Walk a batch until its end, or until the venue has to be heard; return how far that is (ns UTC)."""
+        state, item = desk.state, walk.item
         cursor = Cursor(item.ticks, state.marks, state.marks_at)
-        first_at, opened_at = _first_at(item), state.snapshot_at
-        if first_at < END:
-            desk.open(first_at)
-            state.events += state.snapshot_at != opened_at
+        if walk.until is None:
+            first_at, opened_at = _first_at(item), state.snapshot_at
+            if first_at < END:
+                desk.open(first_at)
+                state.events += state.snapshot_at != opened_at
+            walk.until = _horizon(state, item)
         scores, known_at = item.scores, item.scores["known_at"]
-        until = _horizon(state, item)
         passed = 0
         while True:
+            until = min(walk.until, desk.venue.quiet_until())
             asking = next_asking(scores, passed, state.unsettled)
             score_at = int(known_at[asking]) if asking < len(scores) else END
-            due_at = desk.next_due()
-            if cursor.advance(min(score_at, due_at, until), state.wanted):
+            due_at, row_at = desk.next_due(), desk.venue.next_row()
+            if cursor.advance(min(score_at, due_at, until, row_at), state.wanted):
                 state.events += 1
                 now_at = self._row(desk, cursor)
                 passed = max(passed, int(np.searchsorted(known_at, now_at, "right")))
-            elif min(score_at, due_at) >= until:
+            elif min(score_at, due_at, row_at) >= until:
                 break
+            elif row_at < min(score_at, due_at):
+                state.events += 1
+                desk.on_row_reports(row_at)
+                passed = max(passed, int(np.searchsorted(known_at, row_at, "right")))
             elif due_at <= score_at:
                 state.events += 1
                 desk.on_due(due_at)
@@ -78,10 +119,12 @@ class Decisions(Stage[DeskState]):
                 state.events += 1
                 desk.on_score(self._score(item, asking))
                 passed = asking + 1
-        if item.watermark == END:
-            state.events += 1
-            desk.close()
-        return [desk.decided]
+        if until < walk.until or item.watermark == END:
+            passed = max(passed, int(np.searchsorted(known_at, until, "left")))
+            walk.item = item._replace(
+                ticks=select(item.ticks, slice(cursor.row, None)), scores=scores[passed:]
+            )
+        return until
 
     def _row(self, desk: Desk, cursor: Cursor) -> int:
         """Hand a row that a working order waits for to the venue; return its known_at (ns UTC)."""
@@ -89,7 +132,7 @@ class Decisions(Stage[DeskState]):
         which, now_at = int(ticks.instrument[row]), int(ticks.known_at[row])
         if ticks.kind is not None and ticks.kind[row] == Kind.QUOTE:
             desk.on_quote(which, now_at)
-        elif ticks.conditions is None or ticks.conditions[row] & _TRADED:
+        elif moves_last(ticks, row):
             desk.on_trade(which, float(ticks.price[row]), float(ticks.size[row]), now_at)
         return now_at
 
@@ -108,6 +151,28 @@ class Decisions(Stage[DeskState]):
             int(score["reason"]),
             bool(score["changed"]),
         )
+
+
+def remote_state(state: DeskState) -> RemoteState:
+    """Return what is known of the venue elsewhere; raises TypeError where it is inside."""
+    if not isinstance(state.venue, RemoteState):
+        raise TypeError("the venue is inside this desk, and yet something came from one elsewhere")
+    return state.venue
+
+
+def _end_of(walk: Walk) -> int:
+    return END if walk.until is None else walk.until
+
+
+def _progress(state: DeskState, decided_until: int) -> Progress | None:
+    """Return how far the desk is, for a venue elsewhere; None where that was said before."""
+    if not isinstance(state.venue, RemoteState):
+        return None
+    now = Progress(requests=state.venue.sent, decided_until=decided_until)
+    if now == state.told:
+        return None
+    state.told = now
+    return now
 
 
 def _first_at(item: Ordered) -> int:

@@ -22,6 +22,7 @@ from operators.decision_records import (
     Decided,
     Score,
     breach_of,
+    cancel_of,
     decision_point,
     order_of,
     position_of,
@@ -42,17 +43,8 @@ from operators.positions import (
     valuation,
 )
 from operators.sizing import size_position
-from operators.venue import (
-    Top,
-    arrivals,
-    cancel,
-    end_of_session,
-    next_arrival,
-    on_quote,
-    on_trade,
-    submit,
-    wants,
-)
+from operators.venue import Top
+from operators.venue_link import link_of
 
 
 class BookBroken(RuntimeError):
@@ -68,6 +60,7 @@ class Desk:
 
     def __init__(self, params: DeskParams, state: DeskState, decided: Decided) -> None:
         self.params, self.state, self.decided = params, state, decided
+        self.venue = link_of(state.venue, params.venue)
         self._index = params.universe.indices()
         self._strategy = {strategy.name: number for number, strategy in enumerate(params.strategies)}
 
@@ -86,7 +79,7 @@ class Desk:
         state = self.state
         split_at = self._split().effective_at if state.splits_done < len(self.params.splits) else END
         cancel_at = min((w.expires_at for w in state.working.values() if not w.cancelled), default=END)
-        return min(split_at, state.session_end_at, next_arrival(state.venue), cancel_at, state.snapshot_at)
+        return min(split_at, state.session_end_at, self.venue.next_due(), cancel_at, state.snapshot_at)
 
     def _split(self) -> Split:
         return self.params.splits[self.state.splits_done]
@@ -99,26 +92,26 @@ class Desk:
             state.splits_done += 1
         if state.session_end_at <= now_at:
             self._end_session(now_at)
-        if next_arrival(state.venue) <= now_at:
-            self._executed(
-                arrivals(state.venue, self.params.venue, lambda which: self._top(which, now_at), now_at),
-                now_at,
-            )
+        if self.venue.next_due() <= now_at:
+            self._executed(self.venue.due(lambda which: self._top(which, now_at), now_at), now_at)
         for working in list(state.working.values()):
             if working.expires_at <= now_at and not working.cancelled:
-                self._cancel(working, now_at)
+                self._cancel(working, "its time is over", now_at)
         if state.snapshot_at <= now_at:
             self._snapshot(now_at)
 
     def on_quote(self, which: int, now_at: int) -> None:
         """Let the venue see a new best quote of an instrument that it holds orders of."""
-        top = self._top(which, now_at)
-        self._executed(on_quote(self.state.venue, self.params.venue, which, top, now_at), now_at)
+        self._executed(self.venue.quote(which, self._top(which, now_at), now_at), now_at)
 
     def on_trade(self, which: int, price: float, size: float, now_at: int) -> None:
         """Let the venue see a trade of an instrument that it holds orders of."""
         top = self._top(which, now_at)
-        self._executed(on_trade(self.state.venue, self.params.venue, which, price, size, top, now_at), now_at)
+        self._executed(self.venue.trade(which, price, size, top, now_at), now_at)
+
+    def on_row_reports(self, now_at: int) -> None:
+        """Take what a venue elsewhere has made of the market rows by now."""
+        self._executed(self.venue.of_row(now_at), now_at)
 
     def on_score(self, score: Score) -> None:
         """Follow a score to what it leads to: nothing, a refusal, or an order."""
@@ -132,7 +125,7 @@ class Desk:
         working = state.working.get((score.strategy, score.symbol))
         if working is not None:
             if not working.cancelled:
-                self._cancel(working, now_at)
+                self._cancel(working, "the strategy has a new score", now_at)
             self._settle(score, unsettled=True)
             self._point(
                 score, "orders", "wait", f"order {working.state.order.cl_ord_id} is being cancelled first"
@@ -187,7 +180,7 @@ class Desk:
             OrderState(order), score.known_at + self.params.order_ttl_nanoseconds
         )
         which = self._index[score.symbol]
-        submit(self.state.venue, self.params.venue, order, which, instrument.tick_size, score.known_at)
+        self.venue.send(order, which, instrument.tick_size, score.known_at)
 
     def _intent(self, score: Score, instrument: Instrument, held: int, change: int, target: int) -> Intent:
         now_at, sequence = score.known_at, self._next("intents")
@@ -271,22 +264,22 @@ class Desk:
         return bool(self.params.sessions.session(np.array([now_at]))[0] == Session.REGULAR)
 
     def _top(self, which: int, now_at: int) -> Top:
-        mark = self.state.marks[which]
-        bid, ask = float(mark["bid"]), float(mark["ask"])
-        sizes = float(mark["bid_size"]), float(mark["ask_size"])
-        return Top(bid, sizes[0], ask, sizes[1], bool(mark["halted"]), self._regular(now_at))
+        return Top.of(self.state.marks[which], is_open=self._regular(now_at))
 
-    def _cancel(self, working: Working, now_at: int) -> None:
+    def _cancel(self, working: Working, text: str, now_at: int) -> None:
+        """Ask the venue to cancel what is left of an order; `text` says why."""
         order = working.state.order
         working.cancelled = True
         tier = self.params.universe.of(order.symbol).tier
         count_message(self.state.compliance, self.params.compliance, order, tier, now_at)
-        cancel(self.state.venue, self.params.venue, order.order_id, now_at)
+        request = cancel_of(order, text, now_at, self._next("orders"))
+        self.decided.cancels.append(request)
+        self.venue.cancel(request)
 
     def _cancel_all(self, now_at: int) -> None:
         for working in self.state.working.values():
             if not working.cancelled:
-                self._cancel(working, now_at)
+                self._cancel(working, "trading was stopped", now_at)
 
     def _executed(self, executions: list[Execution], now_at: int) -> None:
         """Hand execution reports to orders, compliance and positions, and record what changed."""
@@ -309,7 +302,7 @@ class Desk:
     def _look(self) -> None:
         """Wait for the rows of the instruments that the venue holds orders of."""
         self.state.wanted[:] = False
-        self.state.wanted[list(wants(self.state.venue))] = True
+        self.state.wanted[list(self.venue.wants())] = True
 
     def _mark_book(self, symbol: str, price: Decimal | None, instrument: Instrument) -> None:
         if price is not None:
@@ -339,7 +332,7 @@ class Desk:
     def _end_session(self, now_at: int) -> None:
         """Expire the day's orders, record every holding, and begin the next day."""
         state = self.state
-        self._executed(end_of_session(state.venue, now_at), now_at)
+        self._executed(self.venue.end_session(now_at), now_at)
         self._mark_all()
         for (strategy, symbol), held in state.positions.holdings.items():
             if held.quantity or held.realised or held.fees:
@@ -364,7 +357,7 @@ class Desk:
     def close(self) -> None:
         """End the input: whatever is still on its way or working ends with it, and every holding is recorded."""
         last_at = int(self.state.marks_at[0])
-        self._executed(end_of_session(self.state.venue, last_at), last_at)
+        self._executed(self.venue.end_session(last_at), last_at)
         self._mark_all()
         for (strategy, symbol), held in self.state.positions.holdings.items():
             if held.quantity or held.realised or held.fees:

@@ -1,6 +1,7 @@
 """What the desk is made of and what it remembers: parameters, working orders, and the state of one book."""
 
 import pickle
+from collections import deque
 from dataclasses import dataclass, field, fields
 from decimal import Decimal
 from typing import Any
@@ -9,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from domain.instruments import Split, Universe
-from domain.market import END, MINUTE, SECOND
+from domain.market import END, MINUTE, SECOND, Ordered
+from domain.orders import NOTHING_ASKED, Progress
 from domain.sessions import SessionTable
 from operators.compliance_rules import ComplianceParams
 from operators.compliance_state import ComplianceState
@@ -19,11 +21,12 @@ from operators.positions import PositionBook
 from operators.sizing import SizingParams
 from operators.strategy import Strategy
 from operators.venue import VenueParams, VenueState
+from operators.venue_link import RemoteState
 
 Key = tuple[str, str]
 
-SCANNED = ("marks", "marks_at")
-"""What the compiled scan changes without an event."""
+SCANNED = ("marks", "marks_at", "walks", "told")
+"""What changes without an event."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,8 @@ class DeskParams:
     """What the desk is made of; `firm` accounts trade `strategies` in `universe`.
 
     `order_ttl_nanoseconds` after its entry a working order is cancelled; `limit_through_ticks` is how far beyond the
-    opposite quote its limit lies; `starting_cash` in base currency.
+    opposite quote its limit lies; `starting_cash` in base currency; `remote_venue` says that the venue is a worker
+    elsewhere, which then needs a latency.
     """
 
     universe: Universe
@@ -49,6 +53,15 @@ class DeskParams:
     order_ttl_nanoseconds: int = 30 * SECOND
     limit_through_ticks: int = 2
     snapshot_nanoseconds: int = MINUTE
+    remote_venue: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse a venue elsewhere that answers at the instant of the asking: the desk could not wait for it."""
+        if self.remote_venue and self.venue.latency_nanoseconds < 1:
+            raise ValueError(
+                "a venue in a worker of its own needs a latency of at least 1 ns; "
+                f"{self.venue.latency_nanoseconds} was given"
+            )
 
 
 @dataclass
@@ -61,8 +74,16 @@ class Working:
 
 
 @dataclass
+class Walk:
+    """An ordered batch that waits, or what is left of it; `until` (ns UTC) is where it ends once it has begun."""
+
+    item: Ordered
+    until: int | None = None
+
+
+@dataclass
 class DeskState:
-    """All the memory of one book.
+    """All the memory of one book; `walks` are the batches that are not walked to their end yet.
 
     `events` counts what has been asked of the desk: between two of them nothing changes but `SCANNED`, so that a
     snapshot packs the rest, thousands of small objects, once an event and not once an epoch.
@@ -72,7 +93,7 @@ class DeskState:
     wanted: NDArray[np.bool_]
     unsettled: NDArray[np.bool_]
     compliance: ComplianceState
-    venue: VenueState
+    venue: VenueState | RemoteState
     positions: PositionBook
     working: dict[Key, Working] = field(default_factory=dict)
     sequences: dict[str, int] = field(default_factory=dict)
@@ -81,6 +102,8 @@ class DeskState:
     session_end_at: int = END
     splits_done: int = 0
     marks_at: NDArray[np.int64] = field(default_factory=lambda: np.zeros(1, np.int64))
+    walks: deque[Walk] = field(default_factory=deque)
+    told: Progress = NOTHING_ASKED
     events: int = 0
     packed: tuple[int, bytes] = field(default=(-1, b""), repr=False, compare=False)
 
@@ -111,6 +134,6 @@ def fresh_desk(params: DeskParams) -> DeskState:
         wanted=np.zeros(len(params.universe), np.bool_),
         unsettled=np.zeros(shape, np.bool_),
         compliance=ComplianceState(),
-        venue=VenueState(),
+        venue=RemoteState() if params.remote_venue else VenueState(),
         positions=PositionBook(params.account, params.starting_cash),
     )

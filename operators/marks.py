@@ -121,6 +121,11 @@ class Cursor:
         return bool(stopped)
 
 
+def moves_last(ticks: Ticks, row: int) -> bool:
+    """Say whether a trade counts as the last one of its instrument."""
+    return ticks.conditions is None or bool(ticks.conditions[row] & _MOVES)
+
+
 def mark_price(mark: NDArray[np.void]) -> float:
     """Return the mid of a quote that is not crossed, else the last eligible trade, else the prior close."""
     bid, ask = float(mark["bid"]), float(mark["ask"])

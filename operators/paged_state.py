@@ -11,6 +11,7 @@ reads the one it resumes from, which it takes away after as many snapshots.
 
 import os
 import pickle
+import shutil
 import zlib
 from collections import deque
 from itertools import count
@@ -175,16 +176,37 @@ class PagedState:
         return pickle.loads(head, buffers=arrays)  # noqa: S301  the same
 
 
+def carried(snapshot: bytes, source: Path, target: Path) -> bytes:
+    """Copy the page file of a pickled snapshot to another folder; return the snapshot that names the copy.
+
+    What is no snapshot of a paged state, or has no pages, is returned as it is. Raises StateDamaged where the file is
+    missing.
+    """
+    stored = pickle.loads(snapshot)  # noqa: S301  written by this program into its own recovery folder
+    named = pickle.loads(stored) if isinstance(stored, bytes) else None  # noqa: S301  the same
+    match named:
+        case (str(name), bytes(head), list(pages)) if name:
+            path = Pages(target).begin(name.rpartition("-")[0])
+            _copy(source / name, path)
+            return pickle.dumps(pickle.dumps((path.name, head, pages), protocol=5))
+    return snapshot
+
+
+def _copy(source: Path, target: Path) -> None:
+    _there(source)
+    with source.open("rb") as old, target.open("wb") as new:
+        shutil.copyfileobj(old, new, PAGE_BYTES * 128)
+        new.flush()
+        os.fsync(new.fileno())
+
+
 def _unwritten(array: Words) -> Held:
     pages = (len(array) + WORDS_PER_PAGE - 1) // WORDS_PER_PAGE
     return Held(np.empty_like(array), np.full(pages, -1, np.int32), np.zeros(pages, np.uint32))
 
 
 def _read(path: Path, named: list[tuple[int, NDArray[np.int32], NDArray[np.uint32]]]) -> list[Words]:
-    if not path.exists():
-        raise StateDamaged(
-            f"{path} is missing; restore it together with the recovery store beside it, or use a new output folder"
-        )
+    _there(path)
     arrays = []
     with path.open("rb") as file:
         for length, slots, sums in named:
@@ -201,6 +223,13 @@ def _read(path: Path, named: list[tuple[int, NDArray[np.int32], NDArray[np.uint3
                 part[:] = np.frombuffer(content, np.uint64)
             arrays.append(array)
     return arrays
+
+
+def _there(path: Path) -> None:
+    if not path.exists():
+        raise StateDamaged(
+            f"{path} is missing; restore it together with the recovery store beside it, or use a new output folder"
+        )
 
 
 def _synchronise(folder: Path) -> None:

@@ -22,10 +22,22 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from domain.envelope import record_id
 from domain.market import END
 from domain.money import cents, exact_price
-from domain.orders import FINAL, ExecType, Execution, Order, OrdStatus, OrdType, TimeInForce
+from domain.orders import (
+    FINAL,
+    ExecType,
+    Execution,
+    LastLiquidityInd,
+    Order,
+    OrdStatus,
+    OrdType,
+    TimeInForce,
+)
 
 
 @dataclass(frozen=True)
@@ -64,6 +76,12 @@ class Top(NamedTuple):
     ask_size: float
     halted: bool
     open: bool
+
+    @staticmethod
+    def of(mark: NDArray[np.void], *, is_open: bool) -> "Top":
+        """Return the market of an instrument as its mark (`operators.marks.MARK`) has it."""
+        bid, ask = float(mark["bid"]), float(mark["ask"])
+        return Top(bid, float(mark["bid_size"]), ask, float(mark["ask_size"]), bool(mark["halted"]), is_open)
 
     @property
     def fills(self) -> bool:
@@ -230,7 +248,9 @@ def _take(
     if quantity < 1 or not held.accepts(price):
         return []
     state.taken[held.instrument, sign] = seen._replace(quantity=seen.quantity + quantity)
-    return [_fill(state, params, held, quantity, price if arriving or limit is None else limit, now_at)]
+    fill_price = price if arriving or limit is None else limit
+    liquidity = LastLiquidityInd.REMOVED if arriving else LastLiquidityInd.ADDED
+    return [_fill(state, params, held, quantity, fill_price, now_at, liquidity)]
 
 
 def on_trade(
@@ -253,7 +273,7 @@ def on_trade(
         if quantity < 1:
             continue
         fill_price = limit if quoted and limit is not None else exact
-        made.append(_fill(state, params, held, quantity, fill_price, now_at))
+        made.append(_fill(state, params, held, quantity, fill_price, now_at, LastLiquidityInd.ADDED))
         left -= quantity
         share -= 0 if through else quantity
     return made
@@ -288,14 +308,21 @@ def _eagerness(held: Resting) -> tuple[bool, Decimal]:
 
 
 def _fill(
-    state: VenueState, params: VenueParams, held: Resting, quantity: int, price: Decimal, now_at: int
+    state: VenueState,
+    params: VenueParams,
+    held: Resting,
+    quantity: int,
+    price: Decimal,
+    now_at: int,
+    liquidity: LastLiquidityInd,
 ) -> Execution:
     """Report a fill; an order filled whole is forgotten."""
     held.cum_qty += quantity
     held.notional += quantity * price
     status = OrdStatus.PARTIALLY_FILLED if held.leaves_qty else OrdStatus.FILLED
     fee = cents(params.fee_per_unit * quantity)
-    made = _report(state, held, ExecType.TRADE, status, now_at, last_qty=quantity, last_px=price, fee=fee)
+    last = (quantity, price, liquidity)
+    made = _report(state, held, ExecType.TRADE, status, now_at, last=last, fee=fee)
     if status is OrdStatus.FILLED:
         _forget(state, held)
     return made
@@ -325,15 +352,14 @@ def _report(
     status: OrdStatus,
     now_at: int,
     *,
-    last_qty: int = 0,
-    last_px: Decimal | None = None,
+    last: tuple[int, Decimal | None, LastLiquidityInd | None] = (0, None, None),
     fee: Decimal = Decimal(0),
     text: str = "",
 ) -> Execution:
     """Return the next report about an order; its ExecID is a function of OrderID and the report's number."""
     held.reports += 1
     state.sequence += 1
-    order = held.order
+    order, (last_qty, last_px, liquidity) = held.order, last
     exec_id = record_id("execution", order.order_id, held.reports)
     return Execution(
         event_at=now_at,
@@ -359,6 +385,7 @@ def _report(
         last_qty=last_qty,
         last_px=last_px,
         last_mkt=order.ex_destination if last_qty else "",
+        last_liquidity_ind=liquidity,
         commission=fee,
         text=text,
     )

@@ -5,12 +5,12 @@ from typing import Annotated
 
 import typer
 
-FLOWS = ("desk", "market-data", "decisions", "sinks")
+FLOWS = ("desk", "market-data", "decisions", "execution", "sinks")
 
 Flow = Annotated[
     str,
     typer.Argument(
-        help="the flow to run: desk, or one worker of the served desk: market-data, decisions, sinks"
+        help="the flow to run: desk, or one worker of the served desk: market-data, decisions, execution, sinks"
     ),
 ]
 Source = Annotated[str, typer.Option(help="where ticks come from: simulator: or a recorded source")]
@@ -51,7 +51,9 @@ def run(
         raise WrongUse(f"speed is at least 0; {speed} was given")
     if flow != "desk":
         from apps.served import Worker, run_worker
+        from config.servers import sign_in_as
 
+        sign_in_as(flow)
         run_worker(Worker(flow, shards, source, speed, config, out, metrics_host, metrics_port))
         return
     run_live(Live(source, speed, config, metrics_host, metrics_port), out)

@@ -1,13 +1,18 @@
 """Clients of one Kafka cluster: how they are configured, and what goes wrong with them in plain words."""
 
 import logging
+import socket
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
 
+from connectors.trust import advice, lasting
+
 MESSAGE_BYTES_MAX = 8 * 1024 * 1024
 TRANSACTION_MILLISECONDS = 900_000
 QUEUED_KILOBYTES = 32_768
+ANSWER_SECONDS = 10.0
 READERS = "ita"
 """The consumer group that clients name; nothing is ever committed to it."""
 
@@ -34,13 +39,19 @@ _REFUSED = frozenset(
     }
 )
 _FENCED = frozenset({KafkaError._FENCED, KafkaError.INVALID_PRODUCER_EPOCH, KafkaError.PRODUCER_FENCED})
+_RULES = (
+    "this user may not do that; config/accounts.yaml says what each may, and `ita stack init` makes it so"
+)
 _ADVICE = {
-    KafkaError._AUTHENTICATION: "give the user and password of this broker",
+    KafkaError._AUTHENTICATION: "ITA_KAFKA__USERNAME and ITA_KAFKA__PASSWORD have to be a user's of this broker",
+    KafkaError._SSL: advice("KAFKA"),
+    KafkaError.GROUP_AUTHORIZATION_FAILED: _RULES,
     KafkaError._UNKNOWN_PARTITION: "`ita stack init` makes topics and partitions",
     KafkaError._UNKNOWN_TOPIC: "`ita stack init` makes topics and partitions",
     KafkaError.UNKNOWN_TOPIC_OR_PART: "`ita stack init` makes topics and partitions",
     KafkaError.MSG_SIZE_TOO_LARGE: f"the topic's max.message.bytes has to be {MESSAGE_BYTES_MAX}",
-    KafkaError.TOPIC_AUTHORIZATION_FAILED: "this user may not do that to the topic; see its access rules",
+    KafkaError.TOPIC_AUTHORIZATION_FAILED: _RULES,
+    KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED: _RULES,
 }
 
 
@@ -92,8 +103,7 @@ class Watch:
 
     def heard(self, error: KafkaError) -> None:
         """Take an error in; librdkafka calls this."""
-        expired = error.code() == KafkaError._SSL and "certificate" in error.str()
-        if error.code() in _REFUSED or expired:
+        if is_refusal(error):
             self._refusal = self._refusal or KafkaRefused(f"{self._who}: {plain(error)}")
         elif not self._away and not error.fatal():
             self._away = True
@@ -109,6 +119,28 @@ class Watch:
         if self._away:
             self._away = False
             _log.info("%s: the broker answers again", self._who)
+
+
+def is_refusal(error: KafkaError) -> bool:
+    """Say whether an error outside of any call is one that no waiting mends."""
+    return error.code() in _REFUSED or (error.code() == KafkaError._SSL and lasting(KafkaException(error)))
+
+
+def unlike(client: Mapping[str, Any]) -> str | None:
+    """Return in words that something answers at a broker's address and does not speak as configured.
+
+    None where nothing answers there; asked only where a client got no answer, which says no more than that.
+    """
+    address = str(client["bootstrap.servers"]).split(",")[0]
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host, int(port)), ANSWER_SECONDS).close()
+    except OSError:
+        return None
+    return (
+        f"{address} answers, but not as a broker with security {client.get('security.protocol')}; "
+        "ITA_KAFKA__SECURITY has to be what it speaks: plaintext, ssl, sasl_plaintext or sasl_ssl"
+    )
 
 
 def plain(error: KafkaError) -> str:
@@ -175,6 +207,22 @@ def producer_of(cluster: KafkaCluster, watch: Watch, name: str) -> Producer:
             "linger.ms": 5,
             "compression.type": "none",
             "delivery.report.only.error": True,
+            "reconnect.backoff.max.ms": 1_000,
+            "log_level": 1,
+            "error_cb": watch.heard,
+        }
+    )
+
+
+def note_producer_of(cluster: KafkaCluster, watch: Watch) -> Producer:
+    """Return a producer that sends at once, in order, and never gives up a message."""
+    return Producer(
+        {
+            **cluster.client,
+            "enable.idempotence": True,
+            "message.timeout.ms": 0,
+            "linger.ms": 0,
+            "compression.type": "none",
             "reconnect.backoff.max.ms": 1_000,
             "log_level": 1,
             "error_cb": watch.heard,

@@ -92,10 +92,16 @@ class KafkaSource(FixedPartitionedSource[tuple[str, Any], SourceState]):
         self.cluster, self.codec, self.start, self.stop = cluster, codec, start, stop
         self.shard_of = shard_of or (lambda _, partition: str(partition))
         self.drain = drain or Stop()
+        self.is_full: Callable[[], bool] = lambda: False
         self._places = {
             f"{topic}:{number}": Place(topic, number) for topic in topics for number in partitions
         }
         self._readers: dict[int, SharedReader] = {}
+
+    def held_while(self, is_full: Callable[[], bool]) -> "KafkaSource":
+        """Read nothing while `is_full` says that what was read before waits inside the flow; return the source."""
+        self.is_full = is_full
+        return self
 
     def list_parts(self) -> list[str]:
         """Return `topic:partition` of each."""
@@ -157,6 +163,9 @@ class KafkaReader(StatefulSourcePartition[tuple[str, Any], SourceState]):
         if self._ended:
             self._let_go()
             raise StopIteration
+        if self._source.is_full():
+            time.sleep(IDLE_WAIT_SECONDS)
+            return []
         items: list[tuple[str, Any]] = []
         for thing in self._reader.poll(self._place, self._offset):
             if self._ended:

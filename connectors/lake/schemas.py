@@ -27,7 +27,7 @@ from domain.decisions import (
     Verdict,
 )
 from domain.envelope import SCHEMA_VERSION
-from domain.orders import Execution, Intent, Order
+from domain.orders import Execution, Intent, Order, OrderCancelRequest
 
 INSTANT = pa.timestamp("ns", tz="UTC")
 NAME = pa.dictionary(pa.int32(), pa.string())
@@ -112,6 +112,7 @@ DECISIONS: dict[str, type[msgspec.Struct]] = {
     "intents": Intent,
     "verdicts": Verdict,
     "oms.orders": Order,
+    "oms.cancels": OrderCancelRequest,
     "oms.executions": Execution,
     "positions": Position,
     "risk.snapshots": RiskSnapshot,

@@ -25,15 +25,16 @@ from domain.decisions import (
     Signal,
     Verdict,
 )
-from domain.orders import Execution, Intent, Order
+from domain.orders import Execution, Intent, Order, OrderCancelRequest
 
-LAYOUT_VERSION = 1
+LAYOUT_VERSION = 2
 
 TABLES: dict[type[msgspec.Struct], str] = {
     Signal: "signals",
     Intent: "intents",
     Verdict: "verdicts",
     Order: "orders",
+    OrderCancelRequest: "cancels",
     Execution: "executions",
     Position: "positions",
     RiskSnapshot: "risk_snapshots",
@@ -50,6 +51,7 @@ INDEXES: dict[str, tuple[tuple[str, ...], ...]] = {
     "intents": (("ClOrdID",), ("Symbol", "event_at"), ("signal_id",)),
     "verdicts": (("ClOrdID",), ("Symbol", "event_at")),
     "orders": (("OrderID",), ("ClOrdID",), ("Symbol", "event_at")),
+    "cancels": (("OrderID",), ("OrigClOrdID",), ("Symbol", "event_at")),
     "executions": (("OrderID",), ("ClOrdID",), ("Symbol", "event_at")),
     "positions": (("Account", "strategy", "Symbol", "event_at"),),
     "risk_snapshots": (("Account", "event_at"),),

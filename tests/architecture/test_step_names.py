@@ -13,7 +13,7 @@ from connectors.tick_input import Stop
 from connectors.topics.codec import MarketCodec
 from connectors.topics.sink import TopicSink
 from connectors.topics.source import TopicSource
-from flows import decisions, desk, market_data, served_decisions, served_market_data, sinks
+from flows import decisions, desk, market_data, served_decisions, served_execution, served_market_data, sinks
 from flows.stages import KeptFeatures
 
 RECORDED = Path(__file__).parent / "step_names.txt"
@@ -44,7 +44,12 @@ def flows(tmp_path_factory):
         served_market_data.build(
             served_market_data.ServedMarketEdges(market.ticks, market.lake, written), made.stages
         ),
-        served_decisions.build(served_decisions.ServedDecisionEdges(read, book.lake, book.lake), made.stages),
+        served_decisions.build(
+            served_decisions.ServedDecisionEdges(read, read, book.lake, book.lake, book.lake), made.stages
+        ),
+        served_execution.build(
+            served_execution.ServedExecutionEdges(read, read, book.lake, book.lake, book.lake), made.stages
+        ),
         sinks.build(
             sinks.SinkEdges(
                 read,

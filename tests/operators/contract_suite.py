@@ -37,7 +37,7 @@ from operators.sequence import Sequence as SequenceStage
 from operators.signals import SignalParams, Signals
 from operators.stage import Stage
 from operators.strategy import Strategy, params_of
-from tests.operators import decision_case
+from tests.operators import decision_case, venue_case
 from tests.operators.tick_samples import batches, random_ticks
 
 Streams = dict[str, Any]
@@ -311,5 +311,12 @@ CASES: dict[str, Case] = {
         decision_case.doors,
         decision_case.of_key,
         IDENTIFIERS_BYTES,
+    ),
+    "VenueStage": Case(
+        venue_case.stage,
+        venue_case.items,
+        venue_case.streams,
+        venue_case.doors,
+        venue_case.of_key,
     ),
 }

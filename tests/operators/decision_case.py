@@ -70,10 +70,10 @@ def stage() -> Decisions:
     return Decisions(desk_params())
 
 
-def scores_until(last_at: int) -> NDArray[np.void]:
+def scores_until(last_at: int, first: int = OPEN) -> NDArray[np.void]:
     """Return scores of each strategy and instrument each ten seconds; one in three changes its direction."""
     random = np.random.default_rng(11)
-    times = np.arange(OPEN + 30 * SECOND, last_at - 40 * SECOND, BETWEEN_SCORES)
+    times = np.arange(first + 30 * SECOND, last_at - 40 * SECOND, BETWEEN_SCORES)
     rows = np.zeros((len(times), len(NAMES), len(STRATEGIES)), SCORE)
     rows["close_at"] = times[:, None, None]
     rows["known_at"] = rows["close_at"] + SECOND // 4
@@ -92,15 +92,15 @@ def scores_until(last_at: int) -> NDArray[np.void]:
     return rows.reshape(-1)
 
 
-def market(rows: int) -> tuple[Ticks, NDArray[np.void]]:
+def market(rows: int, first: int = OPEN) -> tuple[Ticks, NDArray[np.void]]:
     """Return the ticks of a run, with best quotes, and its scores."""
-    ticks = random_ticks(7, rows, [OPEN + SECOND], len(NAMES), quotes=0.6, pace=BETWEEN_ROWS)
-    return ticks, scores_until(int(ticks.known_at[-1]))
+    ticks = random_ticks(7, rows, [first + SECOND], len(NAMES), quotes=0.6, pace=BETWEEN_ROWS)
+    return ticks, scores_until(int(ticks.known_at[-1]), first)
 
 
-def items(rows: int, batch_rows: int, only: int | None) -> list[Ordered]:
-    """Return the ordered batches of a run."""
-    ticks, scores = market(rows)
+def items(rows: int, batch_rows: int, only: int | None, first: int = OPEN) -> list[Ordered]:
+    """Return the ordered batches of a run that begins at `first`."""
+    ticks, scores = market(rows, first)
     if only is not None:
         ticks = select(ticks, ticks.instrument == only)
         scores = scores[scores["instrument"] == only]

@@ -55,6 +55,7 @@ class ServedDesk:
         self.workers = {}
         self.commands = {f"market-data-{part}": self._market(part) for part in shards}
         self.commands["decisions"] = ("decisions",)
+        self.commands["execution"] = ("execution",)
         self.commands["sinks"] = ("sinks",)
         self.folder.mkdir(parents=True, exist_ok=True)
 

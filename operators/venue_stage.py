@@ -1,0 +1,300 @@
+"""The venue in a worker of its own: what became of the desk's orders, given a market that both see?
+
+Key     book
+In      Ordered; Order and OrderCancelRequest, by their one sequence; Progress of the desk
+Out     Answered: reports in the order in which they happened, and a Promise
+State   the venue, the marks, rows that the desk may still send orders into, and how far the desk is
+Time    event time only: known_at of the rows, sending time plus latency of the requests
+Silence promises nothing new; what was promised holds
+
+A row is taken in when no request can arrive before it any more: the desk has said how far it is, and a request takes
+the latency. From there the venue looks ahead with a copy of itself, to where an order that it has would be filled next
+if the desk asked for nothing more, and promises silence until then. So a desk with orders waits for one answer for each
+request and each report, and a desk without orders never does; what happens is the same as in `operators.decisions` with
+the venue inside, to the last report.
+"""
+
+from collections import deque
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from domain.instruments import Split
+from domain.market import END, Kind, Ordered, Session
+from domain.orders import (
+    NOTHING_ASKED,
+    NOTHING_PROMISED,
+    Execution,
+    Order,
+    OrderCancelRequest,
+    Progress,
+    Promise,
+)
+from operators.backlog import Backlog
+from operators.desk_state import DeskParams
+from operators.marks import Cursor, fresh_marks, moves_last
+from operators.stage import Stage
+from operators.venue import (
+    Top,
+    VenueState,
+    arrivals,
+    cancel,
+    end_of_session,
+    next_arrival,
+    on_quote,
+    on_trade,
+    submit,
+    wants,
+)
+
+Request = Order | OrderCancelRequest
+
+
+class Answered(NamedTuple):
+    """What the venue says after an item: reports, and a promise where it is a new one; `ended` with the last of all."""
+
+    executions: list[Execution]
+    promise: Promise | None
+    ended: bool = False
+
+
+def fork(state: VenueState) -> VenueState:
+    """Return a venue that goes on by itself from where this one is."""
+    return replace(
+        state,
+        coming=list(state.coming),
+        orders={name: replace(held) for name, held in state.orders.items()},
+        resting={which: list(names) for which, names in state.resting.items()},
+        taken=dict(state.taken),
+    )
+
+
+@dataclass
+class Floor:
+    """A market and the orders in it, up to a row: `batch` counts batches since the beginning, `row` is within it."""
+
+    marks: NDArray[np.void]
+    marks_at: NDArray[np.int64]
+    wanted: NDArray[np.bool_]
+    venue: VenueState = field(default_factory=VenueState)
+    session_end_at: int = END
+    splits_done: int = 0
+    batch: int = 0
+    row: int = 0
+
+    def copy(self) -> "Floor":
+        """Return a floor that goes on by itself from where this one is."""
+        return Floor(
+            self.marks.copy(),
+            self.marks_at.copy(),
+            self.wanted.copy(),
+            fork(self.venue),
+            self.session_end_at,
+            self.splits_done,
+            self.batch,
+            self.row,
+        )
+
+
+@dataclass
+class VenueBook:
+    """All the memory of the venue's worker.
+
+    `floor` is what has happened for good, before `settled_until` (ns UTC); `batches` are the rows from there on, the
+    first of which is number `first_batch`; `requests` wait for those before them. `horizon` is how far the market is
+    known. `ahead`, whether a report was `found` there, and `quiet_until` are made again after a restart.
+    """
+
+    floor: Floor
+    batches: deque[Ordered] = field(default_factory=deque)
+    first_batch: int = 0
+    opened: bool = False
+    horizon: int = 0
+    market_ended: bool = False
+    last_row_at: int = 0
+    requests: dict[int, Request] = field(default_factory=dict)
+    heard: int = 0
+    progress: Progress = NOTHING_ASKED
+    decided_until: int = 0
+    settled_until: int = 0
+    promised: Promise = NOTHING_PROMISED
+    ended: bool = False
+    ahead: Floor | None = field(default=None, repr=False, compare=False)
+    found: bool = False
+    quiet_until: int = 0
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what is stored: all but the look ahead."""
+        return {**vars(self), "ahead": None, "found": False, "quiet_until": 0}
+
+
+class VenueStage(Stage[VenueBook]):
+    """The simulated venue, fed by topics; `params` are the desk's own."""
+
+    def __init__(self, params: DeskParams, backlog: Backlog | None = None) -> None:
+        self.params = params
+        self._index = params.universe.indices()
+        self._backlog = backlog or Backlog()
+
+    def fresh(self) -> VenueBook:
+        """Return a venue that has heard of nothing."""
+        count = len(self.params.universe)
+        return VenueBook(Floor(fresh_marks(count), np.zeros(1, np.int64), np.zeros(count, np.bool_)))
+
+    def step(self, state: VenueBook, item: Ordered | Request | Progress) -> list[Answered]:
+        """Take an item in, and answer with what is certain by now; raises ValueError for an order that cannot be."""
+        if isinstance(item, Ordered):
+            self._market(state, item)
+        elif isinstance(item, Progress):
+            state.progress = max(state.progress, item, key=lambda told: (told.requests, told.decided_until))
+        elif item.sequence > state.heard:
+            state.requests[item.sequence] = item
+        self._hear(state)
+        executions = self._settle(state)
+        self._look_ahead(state)
+        self._backlog.batches = len(state.batches)
+        promise = Promise(
+            requests=state.heard,
+            executions=state.floor.venue.sequence,
+            quiet_until=state.quiet_until,
+            closed=state.ended,
+        )
+        is_new, state.promised = promise != state.promised, promise
+        if not executions and not is_new:
+            return []
+        return [Answered(executions, promise if is_new else None, state.ended)]
+
+    def _market(self, state: VenueBook, item: Ordered) -> None:
+        """Take rows in, and note how far the market is known."""
+        ticks_at, scores_at = item.ticks.known_at, item.scores["known_at"]
+        seen = [int(column[0]) for column in (ticks_at, scores_at) if len(column)]
+        if seen and not state.opened:
+            state.opened = True
+            state.floor.session_end_at = self.params.sessions.regular(min(seen))[1]
+            while self._split_at(state.floor) <= min(seen):
+                state.floor.splits_done += 1
+        if len(ticks_at):
+            state.last_row_at = int(ticks_at[-1])
+        state.batches.append(item)
+        state.market_ended = item.watermark == END
+        scored_at = int(scores_at[-1]) if len(scores_at) else 0
+        state.horizon = max(state.last_row_at, scored_at) + 1 if state.market_ended else item.watermark
+
+    def _hear(self, state: VenueBook) -> None:
+        """Put the requests on their way whose turn it is, and note how far the desk is."""
+        while state.heard + 1 in state.requests:
+            state.heard += 1
+            request = state.requests.pop(state.heard)
+            state.decided_until = max(state.decided_until, request.transact_time)
+            state.ahead = None
+            if isinstance(request, Order):
+                which = self._index[request.symbol]
+                tick_size = self.params.universe.of(request.symbol).tick_size
+                submit(state.floor.venue, self.params.venue, request, which, tick_size, request.transact_time)
+            else:
+                cancel(state.floor.venue, self.params.venue, request.order_id, request.transact_time)
+        if state.progress.requests <= state.heard:
+            state.decided_until = max(state.decided_until, state.progress.decided_until)
+
+    def _settle(self, state: VenueBook) -> list[Execution]:
+        """Let happen what no request can change any more."""
+        safe = state.decided_until
+        if safe < END:
+            safe += self.params.venue.latency_nanoseconds
+        settled_until = min(safe, state.horizon)
+        executions: list[Execution] = []
+        if settled_until > state.settled_until:
+            executions, _ = self._walk(state, state.floor, settled_until)
+            state.settled_until = settled_until
+            while state.floor.batch > state.first_batch:
+                state.batches.popleft()
+                state.first_batch += 1
+        is_over = state.market_ended and state.decided_until == END
+        if is_over and state.progress.requests == state.heard and not state.ended:
+            executions += end_of_session(state.floor.venue, state.last_row_at)
+            state.ended = True
+        return executions
+
+    def _look_ahead(self, state: VenueBook) -> None:
+        """Find out until when nothing happens to the orders that are here."""
+        if not state.floor.venue.orders:
+            state.ahead, state.quiet_until = None, END
+            return
+        if state.ahead is None or state.quiet_until < state.settled_until:
+            state.ahead, state.found = state.floor.copy(), False
+        if not state.found:
+            made, reached = self._walk(state, state.ahead, state.horizon, first_only=True)
+            state.found = bool(made)
+            state.quiet_until = END if state.market_ended and not made else reached
+
+    def _walk(
+        self, state: VenueBook, floor: Floor, until: int, *, first_only: bool = False
+    ) -> tuple[list[Execution], int]:
+        """Let happen on a floor what happens before `until`; return the reports, and how far that was (ns UTC)."""
+        made: list[Execution] = []
+        while not (made and first_only):
+            due_at = min(self._split_at(floor), floor.session_end_at, next_arrival(floor.venue))
+            now_at = self._advance(state, floor, min(due_at, until))
+            if now_at is not None:
+                made += self._row(state, floor, now_at)
+            elif due_at < until:
+                now_at = due_at
+                made += self._due(floor, due_at)
+            else:
+                return made, until
+            floor.wanted[:] = False
+            floor.wanted[list(wants(floor.venue))] = True
+        return made, made[0].transact_time
+
+    def _advance(self, state: VenueBook, floor: Floor, until: int) -> int | None:
+        """Take rows into the marks; return when a row was known (ns UTC) that an order waits for, None without one."""
+        while floor.batch - state.first_batch < len(state.batches):
+            ticks = state.batches[floor.batch - state.first_batch].ticks
+            cursor = Cursor(ticks, floor.marks, floor.marks_at)
+            cursor.row = floor.row
+            stopped = cursor.advance(until, floor.wanted)
+            floor.row = cursor.row
+            if stopped:
+                return int(ticks.known_at[floor.row - 1])
+            if floor.row < len(ticks.known_at):
+                return None
+            floor.batch, floor.row = floor.batch + 1, 0
+        return None
+
+    def _row(self, state: VenueBook, floor: Floor, now_at: int) -> list[Execution]:
+        """Show the row before the floor's place to the orders of its instrument."""
+        ticks, row = state.batches[floor.batch - state.first_batch].ticks, floor.row - 1
+        which = int(ticks.instrument[row])
+        top = Top.of(floor.marks[which], is_open=self._is_open(now_at))
+        if ticks.kind is not None and ticks.kind[row] == Kind.QUOTE:
+            return on_quote(floor.venue, self.params.venue, which, top, now_at)
+        if moves_last(ticks, row):
+            price, size = float(ticks.price[row]), float(ticks.size[row])
+            return on_trade(floor.venue, self.params.venue, which, price, size, top, now_at)
+        return []
+
+    def _due(self, floor: Floor, now_at: int) -> list[Execution]:
+        """Let splits, the end of a session, and arrivals happen, in that order."""
+        made: list[Execution] = []
+        while self._split_at(floor) <= now_at:
+            split = self.params.splits[floor.splits_done]
+            for name in ("bid", "ask", "last", "prior_close"):
+                floor.marks[name][self._index[split.instrument]] /= float(split.ratio)
+            floor.splits_done += 1
+        if floor.session_end_at <= now_at:
+            made += end_of_session(floor.venue, now_at)
+            floor.session_end_at = self.params.sessions.regular(now_at)[1]
+
+        def top_of(which: int) -> Top:
+            return Top.of(floor.marks[which], is_open=self._is_open(now_at))
+
+        return made + arrivals(floor.venue, self.params.venue, top_of, now_at)
+
+    def _split_at(self, floor: Floor) -> int:
+        splits: tuple[Split, ...] = self.params.splits
+        return splits[floor.splits_done].effective_at if floor.splits_done < len(splits) else END
+
+    def _is_open(self, now_at: int) -> bool:
+        return bool(self.params.sessions.session(np.array([now_at]))[0] == Session.REGULAR)
