@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from config.settings import Settings, compliance_params, universe_of
-from connectors.source import TickSource
+from connectors.source import Commanded, TickSource
 from domain.instruments import Split, Universe
 from domain.sessions import SessionTable, session_table
 from features.catalogue import columns, default_families
@@ -86,7 +86,7 @@ def assemble(
         ),
         Signals(SignalParams(count, names, settings.strategies, sessions)),
         Sequence(shards),
-        Decisions(desk),
+        Decisions(desk, recorded=source.controls() if isinstance(source, Commanded) else ()),
         VenueStage(desk),
         observer,
     )

@@ -13,12 +13,14 @@ from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 
 from connectors.kafka.reader import READING
 from connectors.patience import WAITS
+from domain.controls import ControlsRead
 from operators.stage import UNOBSERVED, Observer
 
 SILENT_SECONDS_MAX = 60.0
 STARTING_SECONDS_MAX = 300.0
 LAG_MESSAGES_MAX = 1_000
 REFERENCE = "reference"
+CONTROLS = "controls"
 
 Edges = TypeVar("Edges", bound=tuple[Any, ...])
 
@@ -54,11 +56,13 @@ class Health(Observer):
         self._missing.pop(name, None)
 
     def activated(self, step_name: str, nanoseconds: int, items: list[Any], answers: list[Any]) -> None:
-        """Note progress, and which shards have spoken."""
+        """Note progress, which shards have spoken, and whether commands to the desk were read."""
         self._active_at = self._clock()
         if self._missing and step_name == "sequence":
             for shard, _ in items:
                 self.has(f"shard {shard}")
+        if CONTROLS in self._missing and any(isinstance(item, ControlsRead) for item in items):
+            self.has(CONTROLS)
         self._then.activated(step_name, nanoseconds, items, answers)
 
     def stored(self, step_name: str, size: int) -> None:

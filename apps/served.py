@@ -16,7 +16,7 @@ import typer
 from bytewax.dataflow import Dataflow
 
 from apps.assembly import Assembly, assemble
-from apps.health import LAG_MESSAGES_MAX, REFERENCE, Health, opened
+from apps.health import CONTROLS, LAG_MESSAGES_MAX, REFERENCE, Health, opened
 from apps.live import watched
 from apps.run_folder import RunFolder, RunFolderError
 from apps.running import PUSH_SECONDS, market_codec, run_flow, stop_on_signal
@@ -30,6 +30,7 @@ from connectors.feast.store import Online, redis_store
 from connectors.influx.sink import InfluxSink
 from connectors.kafka.client import KafkaCluster
 from connectors.kafka.codec import KafkaCodec
+from connectors.kafka.controls import ControlSource, recorded_controls
 from connectors.kafka.notes import NoteSink
 from connectors.kafka.reference import described_source, publish_reference
 from connectors.kafka.sink import KafkaSink
@@ -108,6 +109,8 @@ def run_worker(worker: Worker) -> None:
         health = watched(worker.metrics_host, worker.metrics_port)
         if worker.kind in BOOK_WORKERS:
             health.needs_shards(shards)
+            if worker.kind == "decisions":
+                health.needs(CONTROLS, "limits and kill switches are not read yet")
             health.needs_lag(LAG_MESSAGES_MAX)
         bench = Bench(settings, servers, cluster, folder, store, shards, mine, stop, health)
         with stop_on_signal(stop):
@@ -192,12 +195,18 @@ def _decisions(bench: Bench, stages: Stages) -> Dataflow:
     edges = served_decisions.ServedDecisionEdges(
         scored=_reading(bench, (SCORED,), bench.shards).held_while(backlog.is_full),
         venue=_reading(bench, (EXECUTIONS, PROMISES), codec=codec),
+        controls=ControlSource(bench.cluster, BOOK, lambda: backlog.is_over),
         topics=KafkaSink(bench.cluster, "decisions", book, SENT_TOPICS, codec),
         progress=NoteSink(bench.cluster, PROGRESS, codec, (BOOK,)),
         quarantine=KafkaSink(bench.cluster, "decisions_quarantine", book, (QUARANTINE,), codec),
     )
     return served_decisions.build(
-        opened(edges, bench.health), stages._replace(decisions=Decisions(params, backlog))
+        opened(edges, bench.health),
+        stages._replace(
+            decisions=Decisions(
+                params, backlog, recorded_controls(bench.cluster, f"decisions.{BOOK}"), controlled=True
+            )
+        ),
     )
 
 

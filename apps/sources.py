@@ -5,6 +5,7 @@ from pathlib import Path
 from config.servers import read_servers
 from connectors.files.lake_reference import Reference
 from connectors.files.open_source import combine, open_source, open_sources
+from connectors.kafka.controls import recorded_controls
 from connectors.kafka.reference import described_source
 from connectors.kafka.ticks import KafkaTicks
 from connectors.source import TickSource
@@ -45,7 +46,10 @@ def _kafka(
     cluster = read_servers(config).kafka.cluster()
     topics = tuple(topic for topic in spec.removeprefix(KAFKA).split(",") if topic)
     described = described_source(cluster, lambda: True)
-    reference = Reference() if described is None else Reference(described.reference(), described.splits())
+    reference = Reference()
+    if described is not None:
+        controls = tuple(recorded_controls(cluster))
+        reference = Reference(described.reference(), described.splits(), controls)
     if not topics:
         return KafkaTicks(cluster, instruments=instruments, first=first, last=last, reference=reference)
     return KafkaTicks(cluster, topics, instruments, first, last, reference)

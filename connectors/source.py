@@ -2,11 +2,12 @@
 
 import difflib
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
+from domain.controls import Control
 from domain.instruments import Instrument, Split
 from domain.market import Chunk
 
@@ -56,6 +57,15 @@ class TickSource(Protocol):
         has does not depend on which others are owned. Malformed rows ride with the chunk where they stood; one
         that names no instrument belongs to the owner of index 0. Raises SourceError where the data cannot be read.
         """
+        ...
+
+
+@runtime_checkable
+class Commanded(Protocol):
+    """A source that was recorded by a desk, and knows which commands took effect then."""
+
+    def controls(self) -> tuple[Control, ...]:
+        """Return them in order of effect."""
         ...
 
 

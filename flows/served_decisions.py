@@ -10,6 +10,7 @@ from bytewax.outputs import Sink
 from flows.stages import (
     Stages,
     damaged_rows,
+    heard_commands,
     progress_notes,
     readable_batches,
     sent_rows,
@@ -20,10 +21,11 @@ from operators.stage import hang
 
 
 class ServedDecisionEdges(NamedTuple):
-    """Where scored batches and what the venue says come from, where decisions, progress and what cannot be read go."""
+    """Where scored batches, what the venue says and commands come from, and where what follows goes."""
 
     scored: Source[Any]
     venue: Source[Any]
+    controls: Source[Any]
     topics: Sink[Any]
     progress: Sink[Any]
     quarantine: Sink[Any]
@@ -35,11 +37,13 @@ def build(edges: ServedDecisionEdges, stages: Stages) -> Dataflow:
     scored = op.input("scored", flow, edges.scored)
     gathered = op.map("to_book", op.flat_map("readable", scored, readable_batches), to_book)
     ordered = hang("sequence", gathered, stages.sequence, stages.observer, stages.pages)
-    read = op.input("venue", flow, edges.venue)
-    came = op.merge("came", ordered, op.flat_map("told", read, told_records))
+    told = op.flat_map("told", op.input("venue", flow, edges.venue), told_records)
+    commands = op.input("controls", flow, edges.controls)
+    came = op.merge("came", ordered, told, op.flat_map("commands", commands, heard_commands))
     decided = hang("decisions", came, stages.decisions, stages.observer, stages.pages)
 
     op.output("to_topics", op.flat_map("decision_rows", decided, sent_rows), edges.topics)
     op.output("to_progress", op.flat_map("progress_notes", decided, progress_notes), edges.progress)
-    op.output("to_quarantine", op.flat_map("damaged", scored, damaged_rows), edges.quarantine)
+    unread = op.merge("unread", scored, commands)
+    op.output("to_quarantine", op.flat_map("damaged", unread, damaged_rows), edges.quarantine)
     return flow

@@ -137,6 +137,7 @@ def streams(decided: Decided) -> tuple[tuple[str, Sequence[msgspec.Struct]], ...
         ("positions", decided.positions),
         ("risk.snapshots", decided.snapshots),
         ("risk.breaches", decided.breaches),
+        ("risk.controls", decided.controls),
     )
 
 
@@ -205,6 +206,11 @@ def told_records(item: tuple[str, Any]) -> list[tuple[str, Any]]:
             "go on without it; write it again as it was, or start both anew with topics of their own"
         )
     return [(BOOK, record) for record in read.records] if isinstance(read, Records) else []
+
+
+def heard_commands(item: tuple[str, Any]) -> list[tuple[str, Any]]:
+    """Return the commands that were read, without what could not be."""
+    return [] if isinstance(item[1], Damaged) else [item]
 
 
 def kept_rows(item: tuple[str, Any]) -> list[tuple[str, LakeItem]]:

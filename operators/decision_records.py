@@ -3,6 +3,7 @@
 import math
 from typing import NamedTuple
 
+from domain.controls import Control
 from domain.decisions import (
     Breach,
     Check,
@@ -41,13 +42,14 @@ class Decided(NamedTuple):
     positions: list[Position]
     snapshots: list[RiskSnapshot]
     breaches: list[Breach]
+    controls: list[Control]
     arrived: int = 0
     progress: Progress | None = None
 
 
 def nothing_decided(watermark: int, arrived: int = 0) -> Decided:
     """Return an empty answer up to a watermark (ns UTC)."""
-    return Decided(watermark, [], [], [], [], [], [], [], [], [], [], arrived)
+    return Decided(watermark, [], [], [], [], [], [], [], [], [], [], [], arrived)
 
 
 class Score(NamedTuple):

@@ -1,30 +1,35 @@
 """Decisions: from each signal to what became of it, one event at a time, in the one total order.
 
 Key     book
-In      Ordered; Execution and Promise of a venue in a worker of its own
+In      Ordered; Execution and Promise of a venue in a worker of its own; Command, and ControlsRead after the first ones
 Out     Decided: signals, decision points, intents, verdicts, orders, executions, positions, snapshots, breaches
 State   marks, compliance, working orders, the venue or what is known of it, positions, where each strategy wants to
         stand, and the batches that wait for the venue
 Time    known_at of the rows, and the due times of the venue and of the desk's own timers, in one order
 Silence never: every signal has a decision point, also when no order follows
 
-At one instant the order is: what is due (splits, ends of sessions, the venue, snapshots), then signals, then
-ticks. Rows
-that nobody waits for are taken into the marks by a compiled scan, and cost no Python.
+At one instant the order is: controls, what is due (splits, ends of sessions, the venue, snapshots), then signals, then
+ticks. Rows that nobody waits for are taken into the marks by a compiled scan, and cost no Python.
 """
+
+from collections.abc import Sequence
 
 import numpy as np
 from numba import njit
 
+from domain.controls import Command, Control, ControlsRead
 from domain.market import END, Kind, Ordered, select
 from domain.orders import Execution, Progress, Promise
 from operators.backlog import Backlog
+from operators.controls import cancels, carry_out, place, recall, take, with_limits
 from operators.decision_records import Decided, Score, nothing_decided
 from operators.desk import Desk
 from operators.desk_state import DeskParams, DeskState, Walk, fresh_desk
 from operators.marks import Cursor, moves_last
 from operators.stage import Stage
 from operators.venue_link import RemoteState, RemoteVenue
+
+Heard = Ordered | Execution | Promise | Command | ControlsRead
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -42,8 +47,17 @@ class Decisions(Stage[DeskState]):
 
     layout = "4"
 
-    def __init__(self, params: DeskParams, backlog: Backlog | None = None) -> None:
+    def __init__(
+        self,
+        params: DeskParams,
+        backlog: Backlog | None = None,
+        recorded: Sequence[Control] = (),
+        *,
+        controlled: bool = False,
+    ) -> None:
+        """Decide; `recorded` take effect again, and where it is `controlled` nothing begins before ControlsRead."""
         self.params = params
+        self._recorded, self._begins = tuple(recorded), not controlled
         self._backlog = backlog or Backlog()
         self._names = params.universe.names
         self._strategies = tuple(strategy.name for strategy in params.strategies)
@@ -52,17 +66,19 @@ class Decisions(Stage[DeskState]):
         """Return the memory of a book that holds its starting cash and nothing else."""
         return fresh_desk(self.params)
 
-    def step(self, state: DeskState, item: Ordered | Execution | Promise) -> list[Decided]:
+    def step(self, state: DeskState, item: Heard) -> list[Decided]:
         """Walk ordered batches from event to event, as far as it is known what the venue does."""
-        if isinstance(item, Ordered):
-            state.walks.append(Walk(item))
-        else:
-            state.events += 1
-            RemoteVenue(remote_state(state), self.params.venue).hear(item)
-        if not state.walks:
+        if self._recorded:
+            recall(state.controls, self._recorded)
+            self._recorded = ()
+        self._hear(state, item)
+        self._backlog.is_over = state.walked_until == END
+        if not self._begins or self._backlog.is_over:
             return []
-        desk = Desk(self.params, state, nothing_decided(0, state.walks[0].item.arrived))
-        watermark = decided_until = 0
+        arrived = state.walks[0].item.arrived if state.walks else 0
+        desk = Desk(self.params, state, nothing_decided(0, arrived))
+        self._control(desk, state.walked_until)
+        watermark = decided_until = state.walked_until
         while state.walks:
             watermark = decided_until = self._walk(desk, state.walks[0])
             walk = state.walks[0]
@@ -73,8 +89,35 @@ class Decisions(Stage[DeskState]):
                 break
             watermark = decided_until
             state.walks.popleft()
-        self._backlog.batches = len(state.walks)
-        return [desk.decided._replace(watermark=watermark, progress=_progress(state, decided_until))]
+        state.walked_until = watermark
+        self._backlog.batches, self._backlog.is_over = len(state.walks), watermark == END
+        decided = desk.decided._replace(watermark=watermark, progress=_progress(state, decided_until))
+        return [decided] if isinstance(item, Ordered) or decided.progress or any(decided[1:-2]) else []
+
+    def _hear(self, state: DeskState, item: Heard) -> None:
+        """Take an item in."""
+        if isinstance(item, Ordered):
+            state.walks.append(Walk(item))
+            return
+        state.events += 1
+        match item:
+            case Command():
+                take(state.controls, item, state.walked_until)
+            case ControlsRead():
+                self._begins = True
+            case _:
+                RemoteVenue(remote_state(state), self.params.venue).hear(item)
+
+    def _control(self, desk: Desk, until: int) -> None:
+        """Let controls take effect that are due by `until` (ns UTC)."""
+        controls = desk.state.controls
+        while controls.next_at() <= until:
+            desk.state.events += 1
+            control = carry_out(controls, desk.state.compliance, self.params.compliance)
+            desk.compliance = with_limits(self.params.compliance, controls.limits)
+            desk.decided.controls.append(control)
+            if cancels(control):
+                desk.cancel_all(control.known_at, control.scope)
 
     def _closed(self, desk: Desk) -> bool:
         """Close the book at the end of all input; say whether the venue was ready for it."""
@@ -92,6 +135,7 @@ class Decisions(Stage[DeskState]):
             first_at, opened_at = _first_at(item), state.snapshot_at
             if first_at < END:
                 desk.open(first_at)
+                place(state.controls, first_at)
                 state.events += state.snapshot_at != opened_at
             walk.until = _horizon(state, item)
         scores, known_at = item.scores, item.scores["known_at"]
@@ -101,12 +145,15 @@ class Decisions(Stage[DeskState]):
             asking = next_asking(scores, passed, state.unsettled)
             score_at = int(known_at[asking]) if asking < len(scores) else END
             due_at, row_at = desk.next_due(), desk.venue.next_row()
-            if cursor.advance(min(score_at, due_at, until, row_at), state.wanted):
+            control_at = state.controls.next_at()
+            if cursor.advance(min(score_at, due_at, until, row_at, control_at), state.wanted):
                 state.events += 1
                 now_at = self._row(desk, cursor)
                 passed = max(passed, int(np.searchsorted(known_at, now_at, "right")))
-            elif min(score_at, due_at, row_at) >= until:
+            elif min(score_at, due_at, row_at, control_at) >= until:
                 break
+            elif control_at <= min(score_at, due_at, row_at):
+                self._control(desk, control_at)
             elif row_at < min(score_at, due_at):
                 state.events += 1
                 desk.on_row_reports(row_at)

@@ -18,6 +18,7 @@ from domain.orders import FINAL, Execution, Intent, OrdType, Side, TimeInForce
 from operators.compliance import count_message, decide
 from operators.compliance_state import Standing, set_mark, set_position, set_standing, settle
 from operators.compliance_view import Market, Reference, Watermarks, choose_reference
+from operators.controls import is_of, with_limits
 from operators.decision_records import (
     Decided,
     Score,
@@ -61,6 +62,7 @@ class Desk:
     def __init__(self, params: DeskParams, state: DeskState, decided: Decided) -> None:
         self.params, self.state, self.decided = params, state, decided
         self.venue = link_of(state.venue, params.venue)
+        self.compliance = with_limits(params.compliance, state.controls.limits)
         self._index = params.universe.indices()
         self._strategy = {strategy.name: number for number, strategy in enumerate(params.strategies)}
 
@@ -155,9 +157,7 @@ class Desk:
         intent = self._intent(score, instrument, held, change, target)
         self.decided.intents.append(intent)
         self._stand(score.known_at)
-        assessment = decide(
-            self.state.compliance, self.params.compliance, intent, self._market(intent, instrument)
-        )
+        assessment = decide(self.state.compliance, self.compliance, intent, self._market(intent, instrument))
         verdict = verdict_of(intent, assessment, self._next("verdicts"))
         self.decided.verdicts.append(verdict)
         for request in assessment.kills:
@@ -170,7 +170,7 @@ class Desk:
             self._settle(score, unsettled=reducing)
             self._point(score, "compliance", str(verdict.kind), verdict.text, intent.cl_ord_id)
             if assessment.kills:
-                self._cancel_all(score.known_at)
+                self.cancel_all(score.known_at)
             return
         self._settle(score, unsettled=held + change != target or reducing)
         order = order_of(intent, verdict, assessment.order_qty, self._next("orders"))
@@ -235,7 +235,7 @@ class Desk:
         mid = exact_price((float(mark["bid"]) + float(mark["ask"])) / 2, half) if both else None
         last = exact_price(float(mark["last"]), half) if float(mark["last"]) > 0 else None
         close = exact_price(float(mark["prior_close"]), half) if float(mark["prior_close"]) > 0 else None
-        age = self.params.compliance.reference_age.get(instrument.tier, 0)
+        age = self.compliance.reference_age.get(instrument.tier, 0)
         reference = choose_reference(
             now_at,
             age,
@@ -250,7 +250,9 @@ class Desk:
             session=Session(int(table.labels[segment])),
             halted=bool(mark["halted"]),
             reference=reference,
-            watermarks=Watermarks(now_at, now_at, int(state.marks_at[0]), now_at, now_at),
+            watermarks=Watermarks(
+                now_at, now_at, int(state.marks_at[0]), state.controls.limits_at(now_at), now_at
+            ),
             closes_at=int(table.edges[segment]) if segment < len(table.edges) else None,
         )
 
@@ -271,14 +273,15 @@ class Desk:
         order = working.state.order
         working.cancelled = True
         tier = self.params.universe.of(order.symbol).tier
-        count_message(self.state.compliance, self.params.compliance, order, tier, now_at)
+        count_message(self.state.compliance, self.compliance, order, tier, now_at)
         request = cancel_of(order, text, now_at, self._next("orders"))
         self.decided.cancels.append(request)
         self.venue.cancel(request)
 
-    def _cancel_all(self, now_at: int) -> None:
+    def cancel_all(self, now_at: int, scope: str = "firm:") -> None:
+        """Ask the venue to cancel all orders of a kill scope."""
         for working in self.state.working.values():
-            if not working.cancelled:
+            if not working.cancelled and is_of(working.state.order, scope):
                 self._cancel(working, "trading was stopped", now_at)
 
     def _executed(self, executions: list[Execution], now_at: int) -> None:

@@ -15,6 +15,7 @@ from domain.orders import NOTHING_ASKED, Progress
 from domain.sessions import SessionTable
 from operators.compliance_rules import ComplianceParams
 from operators.compliance_state import ComplianceState
+from operators.controls import ControlState
 from operators.marks import fresh_marks
 from operators.orders import OrderState
 from operators.positions import PositionBook
@@ -25,7 +26,7 @@ from operators.venue_link import RemoteState
 
 Key = tuple[str, str]
 
-SCANNED = ("marks", "marks_at", "walks", "told")
+SCANNED = ("marks", "marks_at", "walks", "walked_until", "told")
 """What changes without an event."""
 
 
@@ -85,6 +86,8 @@ class Walk:
 class DeskState:
     """All the memory of one book; `walks` are the batches that are not walked to their end yet.
 
+    The desk stands at `walked_until` (ns UTC): what is before it was decided, and nothing else.
+
     `events` counts what has been asked of the desk: between two of them nothing changes but `SCANNED`, so that a
     snapshot packs the rest, thousands of small objects, once an event and not once an epoch.
     """
@@ -103,7 +106,9 @@ class DeskState:
     splits_done: int = 0
     marks_at: NDArray[np.int64] = field(default_factory=lambda: np.zeros(1, np.int64))
     walks: deque[Walk] = field(default_factory=deque)
+    walked_until: int = 0
     told: Progress = NOTHING_ASKED
+    controls: ControlState = field(default_factory=ControlState)
     events: int = 0
     packed: tuple[int, bytes] = field(default=(-1, b""), repr=False, compare=False)
 

@@ -7,22 +7,25 @@ from pathlib import Path
 import msgspec
 
 from connectors.source import SourceError, TickSource
+from domain.controls import Control
 from domain.instruments import Instrument, Split
 
 REFERENCE = "reference.json"
 
 
 class Reference(msgspec.Struct, frozen=True):
-    """Instruments and splits of a source; both empty where nothing was kept."""
+    """Instruments and splits of a source, and the commands that took effect in its run; empty where none were kept."""
 
     instruments: tuple[Instrument, ...] = ()
     splits: tuple[Split, ...] = ()
+    controls: tuple[Control, ...] = ()
 
     def of(self, names: Collection[str]) -> "Reference":
         """Return what is said of these instruments."""
         return Reference(
             tuple(one for one in self.instruments if one.name in names),
             tuple(split for split in self.splits if split.instrument in names),
+            self.controls,
         )
 
 

@@ -7,13 +7,26 @@
 A message without a value takes its key away. Memory: one value for each key.
 """
 
-from confluent_kafka import Consumer, KafkaError, Message
+from contextlib import suppress
+from time import monotonic
 
-from connectors.kafka.client import Doubt, KafkaCluster, Watch, classified, consumer_of, may_pass
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
+
+from connectors.kafka.client import (
+    Doubt,
+    KafkaCluster,
+    KafkaRefused,
+    Watch,
+    classified,
+    consumer_of,
+    may_pass,
+)
 from connectors.kafka.tails import partitions_of, read_to_end
 from connectors.patience import Patience
 
 FOLLOW_MESSAGES = 512
+ACKNOWLEDGED_SECONDS = 60.0
+LOOK_SECONDS = 0.2
 
 
 class Compacted:
@@ -53,6 +66,14 @@ class Compacted:
                 self._watch.heard(error)
         return changes
 
+    def answers(self, seconds: float) -> bool:
+        """Ask the broker about the topic; say whether it has answered in time."""
+        try:
+            self._consumer.get_watermark_offsets(TopicPartition(self._cluster.topic(self._topic), 0), seconds)
+        except KafkaException:
+            return False
+        return True
+
     def _take(self, message: Message) -> tuple[str, bytes | None]:
         name, value = (message.key() or b"").decode(errors="replace"), message.value()
         if value is None:
@@ -79,3 +100,24 @@ def read_compacted(cluster: KafkaCluster, topic: str) -> Compacted:
         made.close()
         raise
     return made
+
+
+def put_value(cluster: KafkaCluster, topic: str, key: str, value: bytes) -> None:
+    """Write the value of a key, and wait until the broker has it; raises KafkaRefused where it does not take it."""
+    watch, failed = Watch(f"kafka writer of {topic}"), list[RuntimeError]()
+    producer = Producer({**cluster.client, "acks": "all", "log_level": 1, "error_cb": watch.heard})
+    producer.produce(
+        cluster.topic(topic),
+        value,
+        key,
+        on_delivery=lambda error, _: failed.append(classified(error, topic)) if error else None,
+    )
+    deadline = monotonic() + ACKNOWLEDGED_SECONDS
+    while len(producer) and monotonic() < deadline:
+        with suppress(KafkaException):
+            producer.flush(LOOK_SECONDS)
+        watch.look()
+    if failed:
+        raise failed[0]
+    if len(producer):
+        raise KafkaRefused(f"the broker does not acknowledge {topic} in {ACKNOWLEDGED_SECONDS:.0f} s")

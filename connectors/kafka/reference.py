@@ -5,23 +5,20 @@ Writing the same again changes nothing.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, suppress
-from time import monotonic
+from contextlib import closing
 
 import msgspec
 import numpy as np
-from confluent_kafka import KafkaException, Producer
 from numpy.typing import NDArray
 
-from connectors.kafka.client import KafkaCluster, KafkaRefused, Watch, classified
-from connectors.kafka.compacted import read_compacted
+from connectors.kafka.client import KafkaCluster
+from connectors.kafka.compacted import put_value, read_compacted
 from connectors.source import SourceError, TickSource
 from domain.instruments import Instrument, Split
 from domain.market import Chunk
 
 TOPIC = "reference.actions"
 KEY = "desk"
-ACKNOWLEDGED_SECONDS = 60.0
 LOOK_SECONDS = 0.2
 
 
@@ -72,24 +69,7 @@ def publish_reference(cluster: KafkaCluster, source: TickSource) -> None:
         splits=source.splits(),
         segments=source.segments(),
     )
-    watch = Watch("kafka writer of the reference")
-    failed: list[RuntimeError] = []
-    producer = Producer({**cluster.client, "acks": "all", "log_level": 1, "error_cb": watch.heard})
-    producer.produce(
-        cluster.topic(TOPIC),
-        msgspec.json.encode(described),
-        KEY,
-        on_delivery=lambda error, _: failed.append(classified(error, TOPIC)) if error else None,
-    )
-    deadline = monotonic() + ACKNOWLEDGED_SECONDS
-    while len(producer) and monotonic() < deadline:
-        with suppress(KafkaException):
-            producer.flush(LOOK_SECONDS)
-        watch.look()
-    if failed:
-        raise failed[0]
-    if len(producer):
-        raise KafkaRefused(f"the broker does not acknowledge {TOPIC} in {ACKNOWLEDGED_SECONDS:.0f} s")
+    put_value(cluster, TOPIC, KEY, msgspec.json.encode(described))
 
 
 def described_source(cluster: KafkaCluster, stopped: Callable[[], bool]) -> DescribedSource | None:

@@ -23,6 +23,7 @@ from connectors.kafka.codec import Damaged, KafkaCodec
 from connectors.kafka.tails import edges_of, first_at, partitions_of, read_to_end
 from connectors.lake.codec import END_OF_INPUT, Rows
 from connectors.source import SourceError, selected_days, selected_names
+from domain.controls import Control
 from domain.instruments import Instrument, Split
 from domain.market import END, Chunk, Malformed, Ticks, complete_ticks, empty_ticks
 
@@ -83,6 +84,10 @@ class KafkaTicks:
     def splits(self) -> tuple[Split, ...]:
         """Return the splits that are known of."""
         return self._reference.splits
+
+    def controls(self) -> tuple[Control, ...]:
+        """Return the commands that took effect in the run that wrote the topics."""
+        return self._reference.controls
 
     def segments(self) -> tuple[str, ...]:
         """Return the New York days in which rows were known."""

@@ -7,6 +7,7 @@ takes both names over before anything is read back, so whatever a predecessor ha
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from time import monotonic
 
 from confluent_kafka import KafkaError, KafkaException, Producer
 from confluent_kafka import Message as Sent
@@ -17,6 +18,7 @@ from connectors.patience import Patience
 
 TURNS = 2
 CALL_SECONDS = 2.0
+INSIST_SECONDS = 30.0
 CLOSE_SECONDS = 3.0
 
 
@@ -86,9 +88,16 @@ class Transactions:
             self._failed = self._failed or error
 
     def _insist(self, what: str, producer: Producer, call: Callable[[float], None]) -> None:
-        """Make a call until the broker has answered it; raises Doubt for an answer that leaves it open."""
+        """Make a call until the broker has answered it; raises Doubt where that is left open, or takes too long.
+
+        A client can be stuck for good after its broker was killed, although the broker is back: it gives up then, and
+        whoever calls begins again with a new one.
+        """
+        deadline = monotonic() + INSIST_SECONDS
 
         def once() -> None:
+            if monotonic() > deadline:
+                raise Doubt(f"{self._name} {what} for more than {INSIST_SECONDS:.0f} s")
             producer.poll(0)
             self._watch.look()
             call(CALL_SECONDS)

@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 
+from domain.controls import Control
 from domain.decisions import (
     Breach,
     Check,
@@ -117,6 +118,7 @@ DECISIONS: dict[str, type[msgspec.Struct]] = {
     "positions": Position,
     "risk.snapshots": RiskSnapshot,
     "risk.breaches": Breach,
+    "risk.controls": Control,
     "decision_points": DecisionPoint,
 }
 """Record type of each topic of the decision plane; `quarantine.<stage>` beside them holds `Quarantined`."""

@@ -15,6 +15,7 @@ import msgspec
 from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, MetaData, String, Table
 from sqlalchemy.types import TypeEngine
 
+from domain.controls import Control
 from domain.decisions import (
     Breach,
     Check,
@@ -39,6 +40,7 @@ TABLES: dict[type[msgspec.Struct], str] = {
     Position: "positions",
     RiskSnapshot: "risk_snapshots",
     Breach: "breaches",
+    Control: "controls",
     DecisionPoint: "decision_points",
     Quarantined: "quarantined",
 }
@@ -56,6 +58,7 @@ INDEXES: dict[str, tuple[tuple[str, ...], ...]] = {
     "positions": (("Account", "strategy", "Symbol", "event_at"),),
     "risk_snapshots": (("Account", "event_at"),),
     "breaches": (("event_at",),),
+    "controls": (("event_at",), ("command_id",)),
     "decision_points": (("Symbol", "event_at"), ("signal_id",), ("ClOrdID",)),
     "quarantined": (("stage", "reason"),),
 }

@@ -1,0 +1,188 @@
+"""Commands to the desk, followed on the compacted topics `limits` and `kill`: what holds now first, then every change.
+
+Emits `(key, Command)`, and `(key, ControlsRead())` once both topics were read to their end. Whatever the state of the
+flow, all that holds is emitted again after a start, and the desk knows what it has heard. Where the topics cannot be
+read for `stale_seconds`, a Command STALE says so, and FRESH when they can be read again. A thread reads, so that the
+flow never waits for the broker here. What cannot be read as a command is emitted as Damaged.
+
+    commands = op.input("controls", flow, ControlSource(cluster, "book", desk_is_over))
+"""
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
+
+from connectors.kafka.client import KafkaCluster, Place, Watch, consumer_of, may_pass
+from connectors.kafka.codec import Damaged, KafkaCodec
+from connectors.kafka.compacted import Compacted, read_compacted
+from connectors.kafka.tails import edges_of, read_to_end
+from connectors.kafka.transactions import Transactions
+from connectors.lake.lanes import Records
+from connectors.patience import Patience
+from domain.controls import Command, Control, ControlKind, ControlsRead
+from domain.envelope import record_id
+
+TOPICS = ("limits", "kill")
+STALE_SECONDS = 5.0
+LOOK_SECONDS = 0.05
+POLL_SECONDS = 0.01
+ASK_SECONDS = 1.0
+RECORDED = "risk.controls"
+Item = tuple[str, Command | ControlsRead | Damaged]
+
+
+class ControlSource(FixedPartitionedSource[Item, None]):
+    """Follows both topics for one key, until `is_over` says that nothing will be decided any more."""
+
+    def __init__(
+        self,
+        cluster: KafkaCluster,
+        key: str,
+        is_over: Callable[[], bool],
+        stale_seconds: float = STALE_SECONDS,
+    ) -> None:
+        self._cluster, self._key, self._is_over = cluster, key, is_over
+        self._stale_seconds = stale_seconds
+
+    def list_parts(self) -> list[str]:
+        """Return the one part."""
+        return ["controls"]
+
+    def build_part(self, step_id: str, for_part: str, resume_state: None) -> "ControlReader":
+        """Return the reader."""
+        return ControlReader(Follower(self._cluster), self._key, self._is_over, self._stale_seconds)
+
+
+class ControlReader(StatefulSourcePartition[Item, None]):
+    """Hands on what its thread has read, and watches that it reads."""
+
+    def __init__(
+        self, follower: "Follower", key: str, is_over: Callable[[], bool], stale_seconds: float
+    ) -> None:
+        self._follower, self._key, self._is_over = follower, key, is_over
+        self._stale_seconds, self._is_stale = stale_seconds, False
+
+    def next_batch(self) -> list[Item]:
+        """Return the commands that have come; raises what the thread could not read past."""
+        if self._is_over():
+            raise StopIteration
+        items = self._follower.taken()
+        is_stale = self._follower.silent_seconds() > self._stale_seconds
+        if is_stale != self._is_stale:
+            self._is_stale = is_stale
+            items.append(self._about_itself(ControlKind.STALE if is_stale else ControlKind.FRESH))
+        return [(self._key, item) for item in items]
+
+    def _about_itself(self, kind: ControlKind) -> Command:
+        at = time.time_ns()
+        why = f"{' and '.join(TOPICS)} could not be read for {self._stale_seconds:g} s"
+        return Command(
+            command_id=record_id(kind, at),
+            kind=kind,
+            scope="controls",
+            who="worker",
+            reason=why if kind is ControlKind.STALE else "they are read again",
+            at=at,
+        )
+
+    def next_awake(self) -> datetime:
+        """Ask to be polled soon."""
+        return datetime.now(UTC) + timedelta(seconds=POLL_SECONDS)
+
+    def snapshot(self) -> None:
+        """Keep nothing: what holds is read again."""
+
+    def close(self) -> None:
+        """End the thread."""
+        self._follower.close()
+
+
+class Follower:
+    """A thread that reads both topics; `taken` hands over what it has read."""
+
+    def __init__(self, cluster: KafkaCluster) -> None:
+        self._cluster = cluster
+        self._items: queue.SimpleQueue[Command | ControlsRead | Damaged] = queue.SimpleQueue()
+        self._closed = threading.Event()
+        self._failure: BaseException | None = None
+        self._heard_at = time.monotonic()
+        self._thread = threading.Thread(target=self._run, name="kafka-controls", daemon=True)
+        self._thread.start()
+
+    def taken(self) -> list[Any]:
+        """Return what was read since; raises what the thread could not read past."""
+        if self._failure is not None:
+            raise self._failure
+        return [self._items.get() for _ in range(self._items.qsize())]
+
+    def silent_seconds(self) -> float:
+        """Return for how long the broker has not answered since the topics were read."""
+        return time.monotonic() - self._heard_at
+
+    def _run(self) -> None:
+        try:
+            limits, kill = (read_compacted(self._cluster, topic) for topic in TOPICS)
+            with closing(limits), closing(kill):
+                for topic, held in zip(TOPICS, (limits, kill), strict=True):
+                    self._put(topic, held.values)
+                self._items.put(ControlsRead())
+                self._heard_at = time.monotonic()
+                while not self._closed.is_set():
+                    self._follow(dict(zip(TOPICS, (limits, kill), strict=True)))
+        except BaseException as failure:  # noqa: BLE001  handed to the flow, which raises it
+            self._failure = failure
+
+    def _follow(self, topics: Mapping[str, Compacted]) -> None:
+        for topic, held in topics.items():
+            self._put(topic, {key: value for key, value in held.follow(LOOK_SECONDS) if value is not None})
+        if time.monotonic() - self._heard_at > ASK_SECONDS and all(
+            held.answers(ASK_SECONDS) for held in topics.values()
+        ):
+            self._heard_at = time.monotonic()
+
+    def _put(self, topic: str, values: Mapping[str, bytes]) -> None:
+        for key, value in values.items():
+            try:
+                self._items.put(msgspec.json.decode(value, type=Command))
+            except msgspec.MsgspecError as failure:
+                self._items.put(Damaged(topic, 0, -1, f"{key}: {failure}", value, time.time_ns()))
+
+    def close(self) -> None:
+        """End the thread."""
+        self._closed.set()
+        self._thread.join(2.0)
+
+
+def recorded_controls(cluster: KafkaCluster, writer: str = "") -> list[Control]:
+    """Return what took effect before, as `risk.controls` has it.
+
+    Who takes over from a `writer` of it names that one, so that what it may have left open is decided first.
+    Raises KafkaRefused, and ValueError for a record that cannot be read.
+    """
+    if writer:
+        taken = Transactions(cluster, f"{cluster.prefix}{writer}", Patience())
+        try:
+            Patience().until_done(f"kafka topic {RECORDED}", taken.open, may_pass)
+        finally:
+            taken.close()
+    watch, place, codec = Watch(f"kafka topic {RECORDED}"), Place(RECORDED, 0), KafkaCodec()
+    with closing(consumer_of(cluster, watch, enable_partition_eof=True, fetch_wait_max_ms=50)) as consumer:
+
+        def read() -> list[Control]:
+            made: list[Control] = []
+            first = edges_of(consumer, cluster, watch, place)[0]
+            for _, message in read_to_end(consumer, cluster, watch, {place: first}):
+                item = codec.decode(RECORDED, 0, message.offset() or 0, message.headers(), message.value())  # type: ignore[arg-type]
+                if isinstance(item, Damaged):
+                    raise ValueError(f"{RECORDED}:0:{item.offset} cannot be read: {item.reason}")
+                made += item.records if isinstance(item, Records) else ()  # type: ignore[arg-type]
+            return made
+
+        return Patience().until_done(f"kafka topic {RECORDED}", read, may_pass)

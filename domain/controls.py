@@ -1,0 +1,56 @@
+"""Commands to the desk itself, and when they took effect: kill switches, limits, and word that these cannot be read."""
+
+from enum import StrEnum
+from typing import NamedTuple
+
+import msgspec
+
+from domain.envelope import Record
+
+
+class ControlKind(StrEnum):
+    """What a command changes."""
+
+    KILL = "kill"
+    LIMITS = "limits"
+    STALE = "stale"
+    FRESH = "fresh"
+    REFUSED = "refused"
+
+
+class Command(msgspec.Struct, frozen=True, kw_only=True):
+    """What somebody wants of the desk: `mode` of a kill switch of `scope` (TYPE:NAME), or the rows of a limit table.
+
+    `at` is the wall clock of the command (ns UTC), `details` a JSON object with `limits` and `defaults` as limits.yaml
+    has them.
+    """
+
+    command_id: str
+    kind: ControlKind
+    scope: str
+    mode: str = ""
+    who: str
+    reason: str
+    at: int
+    details: str = ""
+
+
+class Control(Record, frozen=True, kw_only=True):
+    """`risk.controls`: a command took effect at `known_at`, before all that happened then; REFUSED where it could not.
+
+    `wanted` is what was asked for, `text` why it was refused.
+    """
+
+    command_id: str
+    kind: ControlKind
+    wanted: ControlKind
+    scope: str
+    mode: str
+    who: str
+    reason: str
+    details: str = ""
+    text: str = msgspec.field(default="", name="Text")
+
+
+class ControlsRead(NamedTuple):
+    """Every command that holds by now has been handed over: the desk may begin."""

@@ -1,0 +1,151 @@
+"""Controls: from when on does a command hold, and what does it do to the desk?
+
+Key     book
+In      Command, as somebody gave it, once all are read; Control, as it took effect in a run before
+Out     Control, with the requests to cancel that follow from it
+State   which commands took effect, those that are to take effect again at their instant, and what holds now
+Time    a new command holds from where the desk stands; what was decided before stays decided
+Silence never: a command that cannot be carried out is answered by a Control that says why
+
+When a command took effect is an input of the run: the record stands on its topic before anything that follows from it,
+and a worker that starts again, or a replay, lets it take effect at the same instant.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+import msgspec
+
+from domain.controls import Command, Control, ControlKind
+from domain.envelope import record_id
+from domain.market import END
+from domain.orders import Order
+from operators.compliance_rules import ComplianceParams, KillMode
+from operators.compliance_state import ComplianceState, set_kill
+from operators.limit_rows import limit_table
+
+
+@dataclass
+class ControlState:
+    """`unplaced` commands came before the desk stood anywhere; `waiting` take effect at their `known_at`.
+
+    `applied` are the names of those that have; `limits` holds now. `stale_at` is since when commands cannot be read (ns
+    UTC), the greatest int64 while they can.
+    """
+
+    unplaced: list[Command] = field(default_factory=list)
+    waiting: list[Control] = field(default_factory=list)
+    applied: set[str] = field(default_factory=set)
+    limits: str = ""
+    stale_at: int = END
+    sequence: int = 0
+
+    def next_at(self) -> int:
+        """Return when the next control takes effect (ns UTC)."""
+        return self.waiting[0].known_at if self.waiting else END
+
+    def limits_at(self, now_at: int) -> int:
+        """Return up to which instant limits and kill switches are known (PT-02)."""
+        return min(now_at, self.stale_at)
+
+
+def recall(state: ControlState, recorded: Sequence[Control]) -> None:
+    """Let what took effect in a run before take effect again, where it has not yet."""
+    state.waiting += [control for control in recorded if not _known(state, control.command_id)]
+    state.waiting.sort(key=lambda control: (control.known_at, control.sequence))
+
+
+def take(state: ControlState, command: Command, now_at: int) -> None:
+    """Let a command take effect at an instant (ns UTC), once; at 0 the desk stands nowhere yet, and it is kept."""
+    if _known(state, command.command_id):
+        return
+    if not now_at:
+        state.unplaced.append(command)
+        return
+    number = max([state.sequence, *(control.sequence for control in state.waiting)]) + 1
+    state.waiting.append(
+        Control(
+            event_at=now_at,
+            known_at=now_at,
+            received_at=command.at,
+            source="controls",
+            sequence=number,
+            record_id=record_id("control", command.command_id),
+            command_id=command.command_id,
+            kind=command.kind,
+            wanted=command.kind,
+            scope=command.scope,
+            mode=command.mode,
+            who=command.who,
+            reason=command.reason,
+            details=command.details,
+        )
+    )
+
+
+def place(state: ControlState, first_at: int) -> None:
+    """Let what came before the first event of all take effect with it (ns UTC)."""
+    unplaced, state.unplaced = state.unplaced, []
+    for command in unplaced:
+        take(state, command, first_at)
+
+
+def _known(state: ControlState, command_id: str) -> bool:
+    waiting = {control.command_id for control in state.waiting}
+    return command_id in state.applied | waiting | {command.command_id for command in state.unplaced}
+
+
+def carry_out(state: ControlState, compliance: ComplianceState, params: ComplianceParams) -> Control:
+    """Let the next control take effect; return its record, REFUSED where it cannot be."""
+    control = state.waiting.pop(0)
+    state.applied.add(control.command_id)
+    state.sequence = max(state.sequence, control.sequence)
+    try:
+        match control.wanted:
+            case ControlKind.KILL:
+                set_kill(compliance, control.scope, KillMode(control.mode), control.known_at, control.reason)
+            case ControlKind.LIMITS:
+                with_limits(params, control.details)
+                state.limits = control.details
+            case ControlKind.STALE:
+                state.stale_at = control.known_at
+            case ControlKind.FRESH:
+                state.stale_at = END
+    except (ValueError, TypeError) as failure:
+        return msgspec.structs.replace(control, kind=ControlKind.REFUSED, text=str(failure))
+    return control
+
+
+def cancels(control: Control) -> bool:
+    """Say whether the working orders of its scope are cancelled."""
+    return control.kind is ControlKind.KILL and control.mode == KillMode.CANCEL_ALL.value
+
+
+def is_of(order: Order, scope: str) -> bool:
+    """Say whether an order is of a kill scope, `firm:NAME` being all of them."""
+    kind, _, name = scope.partition(":")
+    named = {
+        "desk": order.desk,
+        "trader": order.trader,
+        "strategy": order.strategy,
+        "account": order.account,
+        "instrument": order.symbol,
+        "venue": order.ex_destination,
+    }
+    return kind == "firm" or named.get(kind) == name
+
+
+@lru_cache(maxsize=4)
+def with_limits(params: ComplianceParams, details: str) -> ComplianceParams:
+    """Return what the checks are judged by under other limits; raises ValueError for a table that is none."""
+    if not details:
+        return params
+    rows = json.loads(details)
+    if not isinstance(rows, dict) or not isinstance(rows.get("limits"), list):
+        raise ValueError(
+            "a limit table is a JSON object with `limits` and `defaults`, as limits.yaml has them"
+        )
+    table = limit_table(rows["limits"], rows.get("defaults") or {}, params.limits.firm)
+    return ComplianceParams(table, params.rights, params.listed, params.tolerances)

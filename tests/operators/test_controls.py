@@ -1,0 +1,167 @@
+"""Commands to the desk: from when on they hold, what they stop, and that a second run repeats them to the instant."""
+
+import json
+import random
+
+import pytest
+
+from config.settings import read_settings
+from domain.controls import Command, ControlKind, ControlsRead
+from domain.decisions import VerdictKind
+from domain.market import SECOND
+from operators.decisions import Decisions
+from tests.operators import decision_case
+
+ROWS = 3_000
+BATCH_ROWS = 64
+HALF = ROWS // BATCH_ROWS // 2
+
+
+def command(kind, scope="firm:firm", mode="", details="", name=""):
+    given = name or f"{kind}-{scope}-{mode}-{len(details)}"
+    return Command(
+        command_id=given, kind=kind, scope=scope, mode=mode, who="ann", reason="a test", at=1, details=details
+    )
+
+
+def kill(scope="firm:firm", mode="block_new"):
+    return command(ControlKind.KILL, scope, mode)
+
+
+def limits(change=lambda row: row):
+    rows = read_settings().limits
+    given = {"limits": [change(dict(row)) for row in rows["limits"]], "defaults": rows.get("defaults")}
+    return command(ControlKind.LIMITS, "limits", details=json.dumps(given, default=str))
+
+
+def run(commands, recorded=(), batch_rows=BATCH_ROWS):
+    """Return the records of a run that hears commands before batches, by the batch's number."""
+    stage = Decisions(decision_case.desk_params(), recorded=recorded, controlled=True)
+    book, answers = stage.fresh(), []
+    answers += stage.step(book, ControlsRead())
+    for number, item in enumerate(decision_case.items(ROWS, batch_rows, None)):
+        for each in commands.get(number, ()):
+            answers += stage.step(book, each)
+        answers += stage.step(book, item)
+    return decision_case.streams(answers)
+
+
+def verdicts(records, since=0, until=2**63):
+    return [each for each in records["verdicts"] if since <= each.known_at < until]
+
+
+def while_orders_work():
+    """Return the number of a batch before which orders of both strategies work."""
+    records = run({})
+    ends = {report.order_id: report.known_at for report in records["oms.executions"]}
+    lives = [(order.strategy, order.known_at, ends[order.order_id]) for order in records["oms.orders"]]
+    for number, item in enumerate(decision_case.items(ROWS, BATCH_ROWS, None), start=1):
+        working = {strategy for strategy, sent_at, ended_at in lives if sent_at < item.watermark < ended_at}
+        if len(working) == 2:
+            return number
+    raise AssertionError("no orders of both strategies ever work at the end of a batch")
+
+
+def test_nothing_is_decided_before_every_command_is_read():
+    stage = Decisions(decision_case.desk_params(), controlled=True)
+    book = stage.fresh()
+    first, second, *_ = decision_case.items(ROWS, BATCH_ROWS, None)
+
+    before = [*stage.step(book, first), *stage.step(book, kill()), *stage.step(book, second)]
+    after = stage.step(book, ControlsRead())
+
+    assert before == []
+    assert [control.kind for control in after[0].controls] == [ControlKind.KILL]
+    assert after[0].controls[0].known_at == int(first.ticks.known_at[0])
+
+
+def test_a_kill_switch_refuses_every_order_from_its_instant_until_it_is_released():
+    records = run({HALF: [kill()], HALF + 20: [kill(mode="none")]})
+    set_at, released_at = (control.known_at for control in records["risk.controls"])
+    stopped = verdicts(records, set_at, released_at)
+
+    assert len(stopped) > 3
+    assert {each.kind for each in stopped} == {VerdictKind.REFUSED}
+    assert all("KILL_ACTIVE" in each.codes for each in stopped)
+    assert VerdictKind.APPROVED in {each.kind for each in verdicts(records, 0, set_at)}
+    assert VerdictKind.APPROVED in {each.kind for each in verdicts(records, released_at)}
+
+
+def test_cancel_all_cancels_the_working_orders_of_its_scope_and_no_others():
+    records = run({while_orders_work(): [kill("strategy:trend", "cancel_all")]})
+    (control,) = records["risk.controls"]
+    stopped = [each for each in records["oms.cancels"] if each.text == "trading was stopped"]
+    later = verdicts(records, control.known_at)
+
+    assert {(each.strategy, each.transact_time) for each in stopped} == {("trend", control.known_at)}
+    assert {each.kind for each in later if each.strategy == "trend"} == {VerdictKind.REFUSED}
+    assert VerdictKind.APPROVED in {each.kind for each in later if each.strategy == "reversion"}
+
+
+def test_new_limits_judge_from_their_instant_on():
+    tiny = limits(lambda row: {**row, "hard": 1, "soft": None} if row["measure"] == "order_quantity" else row)
+    records = run({HALF: [tiny]})
+    (control,) = records["risk.controls"]
+    before, after = verdicts(records, 0, control.known_at), verdicts(records, control.known_at)
+
+    assert VerdictKind.APPROVED in {each.kind for each in before}
+    assert {each.kind for each in after} == {VerdictKind.REFUSED}
+    assert len({each.limits_version for each in before + after}) == 2
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (
+            command(ControlKind.LIMITS, "limits", details='{"limits": [{"limit_id": "x"}]}'),
+            "measure is needed",
+        ),
+        (command(ControlKind.LIMITS, "limits", details="[]"), "a limit table is a JSON object"),
+        (command(ControlKind.LIMITS, "limits", details="{"), "Expecting"),
+        (kill("planet:earth"), "a kill scope is TYPE:NAME"),
+        (kill(mode="sometimes"), "'sometimes' is not a valid KillMode"),
+    ],
+)
+def test_what_cannot_be_carried_out_is_answered_and_changes_nothing_else(given, said):
+    records, plain = run({HALF: [given]}), run({})
+    (control,) = records.pop("risk.controls")
+
+    assert control.kind is ControlKind.REFUSED
+    assert said in control.text
+    assert records == {topic: kept for topic, kept in plain.items() if topic != "risk.controls"}
+
+
+def test_orders_are_refused_while_commands_cannot_be_read():
+    stale, fresh = command(ControlKind.STALE, name="s"), command(ControlKind.FRESH, name="f")
+    records = run({HALF: [stale], HALF + 20: [fresh]})
+    since, until = (control.known_at for control in records["risk.controls"])
+    allowed = int(decision_case.desk_params().compliance.tolerances.state_lag_seconds * SECOND)
+    shut = verdicts(records, since + allowed + 1, until)
+
+    assert len(shut) > 3
+    assert {each.kind for each in shut} == {VerdictKind.REFUSED}
+    assert all("RISK_STATE_STALE" in each.codes for each in shut)
+    assert VerdictKind.APPROVED in {each.kind for each in verdicts(records, until)}
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_second_run_with_what_was_recorded_gives_the_same_records(seed):
+    chance = random.Random(seed)
+    given = [
+        kill("instrument:A", "reduce_only"),
+        kill("strategy:trend", "cancel_all"),
+        limits(),
+        kill("strategy:trend", "none"),
+        kill("planet:earth"),
+    ]
+    commands = {}
+    for each in given:
+        commands.setdefault(chance.randrange(0, 2 * HALF), []).append(each)
+    first = run(commands)
+
+    again = run({}, recorded=first["risk.controls"], batch_rows=chance.choice((7, 200, 999)))
+    repeated = run(commands, recorded=first["risk.controls"])
+
+    assert len(first["risk.controls"]) == len(given)
+    assert again == first
+    assert repeated == first

@@ -1,0 +1,83 @@
+"""Commands to a served desk hold at once, in every store, over a kill of the worker, and in a replay of the run."""
+
+import subprocess
+import time
+
+import pytest
+
+from config.settings import DEFAULT
+from connectors.lake.digest import digests
+from connectors.lake.schemas import DECISIONS, MARKET
+from tests.served.desk import RAW, ROOT, ServedDesk, command, topic_rows
+
+pytestmark = [pytest.mark.served, pytest.mark.slow, pytest.mark.xdist_group("served_desk")]
+SOURCE = "simulator:instruments=8,days=1,ticks=40000"
+SPEED = 160.0
+PATIENCE_SECONDS = 90
+
+
+@pytest.fixture
+def desk(request, tmp_path, own):
+    for server in ("kafka", "influx", "s3", "postgres", "redis"):
+        request.getfixturevalue(server)
+    made = ServedDesk(own, tmp_path / "served", SOURCE, speed=SPEED, redis_database=4)
+    made.init()
+    yield made
+    made.close()
+
+
+def said_to(desk, *words):
+    """Give a command; return what was said of it."""
+    done = subprocess.run(
+        command(*words, "--who", "ann", "--wait", str(PATIENCE_SECONDS)),
+        env=desk.environment,
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return done.stdout
+
+
+def wait_for_orders(desk):
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not desk.kafka_rows("oms.orders", (0,)).height:
+        assert time.monotonic() < deadline, {name: desk.said(name)[-500:] for name in desk.workers}
+        time.sleep(0.3)
+
+
+def test_a_kill_switch_and_new_limits_hold_live_and_in_a_replay_of_that_run(desk, tmp_path):
+    tighter = tmp_path / "tighter"
+    tighter.mkdir()
+    rows = (DEFAULT / "limits.yaml").read_text()
+    (tighter / "limits.yaml").write_text(rows + "\n# the same limits, told again\n")
+    desk.start_all()
+    wait_for_orders(desk)
+
+    killed = said_to(desk, "kill", "firm:firm", "--reason", "a test")
+    published = said_to(desk, "limits", "publish", "--reason", "a test", "--config", str(tighter))
+    desk.kill("decisions")
+    desk.start("decisions")
+    released = said_to(desk, "release", "firm:firm", "--reason", "a test")
+    while not desk.look():
+        time.sleep(0.2)
+
+    controls = desk.kafka_rows("risk.controls", (0,)).sort("known_at")
+    set_at, _, released_at = controls["known_at"]
+    verdicts = desk.kafka_rows("verdicts", (0,))
+    stopped = verdicts.filter(verdicts["known_at"].is_between(set_at, released_at, closed="left"))
+    sent = desk.kafka_rows("oms.orders", (0,))
+    assert all("holds from" in said for said in (killed, published, released))
+    assert controls["kind"].to_list() == ["kill", "limits", "kill"]
+    assert controls["who"].to_list() == ["ann"] * 3
+    assert set(stopped["kind"]) == {"refused"}
+    assert sent.filter(sent["known_at"].is_between(set_at, released_at, closed="left")).height == 0
+    assert sent.filter(sent["known_at"] >= released_at).height
+
+    lake = desk.lake(desk.folder / "mirror")
+    assert topic_rows(lake, "risk.controls").height == 3
+    assert len(desk.journal()["controls"]) == 3
+    replayed = desk.replayed("kafka:raw.trades,raw.quotes")["digests"]
+    kept = {topic: value for topic, value in digests(lake).items() if topic not in RAW}
+    assert kept == replayed
+    assert set(replayed) <= {*DECISIONS, *MARKET, "quarantine.market_data"}
