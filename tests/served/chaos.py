@@ -91,14 +91,17 @@ class Chaos:
         self.killed[victim] += 1
         sys.stderr.write(f"{sum(self.killed.values())} of {self.kills}: {victim}\n")
 
-    def run(self, patience_seconds):
-        """Kill until all kills are done, then wait until every worker has come to its end."""
+    def run(self):
+        """Kill until all kills are done."""
         next_at = time.monotonic()
         while sum(self.killed.values()) < self.kills and not self.desk.look():
             if time.monotonic() >= next_at:
                 self.strike()
                 next_at = time.monotonic() + self.moments.uniform(0.2, 1.8) * self.every_seconds
             time.sleep(0.05)
+
+    def finish(self, patience_seconds):
+        """Wait until every worker has come to its end."""
         deadline = time.monotonic() + patience_seconds
         while not self.desk.look():
             if time.monotonic() > deadline:
@@ -126,7 +129,8 @@ def main(words):
     chaos = Chaos(out, options.kills, options.seed, options.every_seconds, options.port)
     try:
         chaos.begin()
-        chaos.run(patience_seconds=600.0)
+        chaos.run()
+        chaos.finish(patience_seconds=600.0)
         found = all_compared(chaos.desk, out / "embedded")
     finally:
         chaos.end()
