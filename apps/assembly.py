@@ -12,6 +12,7 @@ from features.catalogue import columns, default_families
 from flows.stages import Stages
 from operators.bars import BarParams, Bars
 from operators.best_quotes import BestQuotes, BestQuotesParams
+from operators.controls import Before
 from operators.decisions import Decisions
 from operators.desk_state import DeskParams
 from operators.feature_rows import FeatureParams, FeatureStage
@@ -86,7 +87,7 @@ def assemble(
         ),
         Signals(SignalParams(count, names, settings.strategies, sessions)),
         Sequence(shards),
-        Decisions(desk, recorded=source.controls() if isinstance(source, Commanded) else ()),
+        Decisions(desk, before=Before(source.controls() if isinstance(source, Commanded) else ())),
         VenueStage(desk),
         observer,
     )

@@ -8,13 +8,15 @@ Time    a new command holds from where the desk stands; what was decided before 
 Silence never: a command that cannot be carried out is answered by a Control that says why
 
 When a command took effect is an input of the run: the record stands on its topic before anything that follows from it,
-and a worker that starts again, or a replay, lets it take effect at the same instant.
+and a worker that starts again, or a replay, lets it take effect at the same instant. Such a worker decides once more
+what it had said before its end, and `Before.until` is how far that goes: a command that is new holds from there on.
 """
 
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import NamedTuple
 
 import msgspec
 
@@ -25,6 +27,16 @@ from domain.orders import Order
 from operators.compliance_rules import ComplianceParams, KillMode
 from operators.compliance_state import ComplianceState, set_kill
 from operators.limit_rows import limit_table
+
+
+class Before(NamedTuple):
+    """What a run before has left: controls that took effect, and until when (ns UTC) it has said what it decides."""
+
+    controls: tuple[Control, ...] = ()
+    until: int = 0
+
+
+NOTHING_BEFORE = Before()
 
 
 @dataclass

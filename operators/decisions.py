@@ -12,16 +12,14 @@ At one instant the order is: controls, what is due (splits, ends of sessions, th
 ticks. Rows that nobody waits for are taken into the marks by a compiled scan, and cost no Python.
 """
 
-from collections.abc import Sequence
-
 import numpy as np
 from numba import njit
 
-from domain.controls import Command, Control, ControlsRead
+from domain.controls import Command, ControlsRead
 from domain.market import END, Kind, Ordered, select
 from domain.orders import Execution, Progress, Promise
 from operators.backlog import Backlog
-from operators.controls import cancels, carry_out, place, recall, take, with_limits
+from operators.controls import NOTHING_BEFORE, Before, cancels, carry_out, place, recall, take, with_limits
 from operators.decision_records import Decided, Score, nothing_decided
 from operators.desk import Desk
 from operators.desk_state import DeskParams, DeskState, Walk, fresh_desk
@@ -51,13 +49,14 @@ class Decisions(Stage[DeskState]):
         self,
         params: DeskParams,
         backlog: Backlog | None = None,
-        recorded: Sequence[Control] = (),
+        before: Before = NOTHING_BEFORE,
         *,
         controlled: bool = False,
     ) -> None:
-        """Decide; `recorded` take effect again, and where it is `controlled` nothing begins before ControlsRead."""
+        """Decide after what was `before`; where it is `controlled` nothing begins ahead of ControlsRead."""
         self.params = params
-        self._recorded, self._begins = tuple(recorded), not controlled
+        self._recorded, self._said_until = before
+        self._begins = not controlled
         self._backlog = backlog or Backlog()
         self._names = params.universe.names
         self._strategies = tuple(strategy.name for strategy in params.strategies)
@@ -91,7 +90,7 @@ class Decisions(Stage[DeskState]):
             state.walks.popleft()
         state.walked_until = watermark
         self._backlog.batches, self._backlog.is_over = len(state.walks), watermark == END
-        decided = desk.decided._replace(watermark=watermark, progress=_progress(state, decided_until))
+        decided = desk.decided._replace(watermark=watermark, progress=self._progress(state, decided_until))
         return [decided] if isinstance(item, Ordered) or decided.progress or any(decided[1:-2]) else []
 
     def _hear(self, state: DeskState, item: Heard) -> None:
@@ -102,7 +101,7 @@ class Decisions(Stage[DeskState]):
         state.events += 1
         match item:
             case Command():
-                take(state.controls, item, state.walked_until)
+                take(state.controls, item, max(state.walked_until, self._said_until))
             case ControlsRead():
                 self._begins = True
             case _:
@@ -118,6 +117,16 @@ class Decisions(Stage[DeskState]):
             desk.decided.controls.append(control)
             if cancels(control):
                 desk.cancel_all(control.known_at, control.scope)
+
+    def _progress(self, state: DeskState, decided_until: int) -> Progress | None:
+        """Return how far the desk is, for a venue elsewhere; None where that was said before."""
+        if not isinstance(state.venue, RemoteState):
+            return None
+        now = Progress(requests=state.venue.sent, decided_until=decided_until)
+        if now == state.told or decided_until < self._said_until:
+            return None
+        state.told = now
+        return now
 
     def _closed(self, desk: Desk) -> bool:
         """Close the book at the end of all input; say whether the venue was ready for it."""
@@ -209,17 +218,6 @@ def remote_state(state: DeskState) -> RemoteState:
 
 def _end_of(walk: Walk) -> int:
     return END if walk.until is None else walk.until
-
-
-def _progress(state: DeskState, decided_until: int) -> Progress | None:
-    """Return how far the desk is, for a venue elsewhere; None where that was said before."""
-    if not isinstance(state.venue, RemoteState):
-        return None
-    now = Progress(requests=state.venue.sent, decided_until=decided_until)
-    if now == state.told:
-        return None
-    state.told = now
-    return now
 
 
 def _first_at(item: Ordered) -> int:

@@ -11,7 +11,7 @@ flow never waits for the broker here. What cannot be read as a command is emitte
 import queue
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -22,12 +22,13 @@ from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 from connectors.kafka.client import KafkaCluster, Place, Watch, consumer_of, may_pass
 from connectors.kafka.codec import Damaged, KafkaCodec
 from connectors.kafka.compacted import Compacted, read_compacted
-from connectors.kafka.tails import edges_of, read_to_end
+from connectors.kafka.tails import edges_of, read_to_end, tails_of
 from connectors.kafka.transactions import Transactions
 from connectors.lake.lanes import Records
 from connectors.patience import Patience
 from domain.controls import Command, Control, ControlKind, ControlsRead
 from domain.envelope import record_id
+from domain.orders import Progress
 
 TOPICS = ("limits", "kill")
 STALE_SECONDS = 5.0
@@ -160,29 +161,56 @@ class Follower:
         self._thread.join(2.0)
 
 
-def recorded_controls(cluster: KafkaCluster, writer: str = "") -> list[Control]:
-    """Return what took effect before, as `risk.controls` has it.
+def said_before(
+    cluster: KafkaCluster, writer: str, topics: Sequence[str], notes: str
+) -> tuple[tuple[Control, ...], int]:
+    """Return which commands took effect before, and until when (ns UTC) a desk has said what it decides.
 
-    Who takes over from a `writer` of it names that one, so that what it may have left open is decided first.
+    What `writer` may have left open is decided first: who calls this takes over from it. `topics` hold its records and
+    `notes` its progress. Raises KafkaRefused, and ValueError for what cannot be read.
+    """
+    taken, patience, what = (
+        Transactions(cluster, f"{cluster.prefix}{writer}", Patience()),
+        Patience(),
+        "kafka topics",
+    )
+    try:
+        patience.until_done(what, taken.open, may_pass)
+    finally:
+        taken.close()
+    watch = Watch(what)
+    tails = patience.until_done(
+        what, lambda: tails_of(cluster, watch, [Place(topic, 0) for topic in topics]), may_pass
+    )
+    recorded = max(tail.at for tail in tails.values())
+    told = [
+        note.decided_until for note in read_records(cluster, notes, KafkaCodec({notes: Progress}), last=1)
+    ]
+    return tuple(recorded_controls(cluster)), max([recorded + 1 if recorded else 0, *told])
+
+
+def recorded_controls(cluster: KafkaCluster) -> list[Control]:
+    """Return what took effect before, as `risk.controls` has it; raises KafkaRefused, ValueError."""
+    return read_records(cluster, RECORDED, KafkaCodec())
+
+
+def read_records(cluster: KafkaCluster, topic: str, codec: KafkaCodec, last: int = 0) -> list[Any]:
+    """Return the committed records of partition 0 of a topic, or those among its last messages.
+
     Raises KafkaRefused, and ValueError for a record that cannot be read.
     """
-    if writer:
-        taken = Transactions(cluster, f"{cluster.prefix}{writer}", Patience())
-        try:
-            Patience().until_done(f"kafka topic {RECORDED}", taken.open, may_pass)
-        finally:
-            taken.close()
-    watch, place, codec = Watch(f"kafka topic {RECORDED}"), Place(RECORDED, 0), KafkaCodec()
+    watch, place = Watch(f"kafka topic {topic}"), Place(topic, 0)
     with closing(consumer_of(cluster, watch, enable_partition_eof=True, fetch_wait_max_ms=50)) as consumer:
 
-        def read() -> list[Control]:
-            made: list[Control] = []
-            first = edges_of(consumer, cluster, watch, place)[0]
-            for _, message in read_to_end(consumer, cluster, watch, {place: first}):
-                item = codec.decode(RECORDED, 0, message.offset() or 0, message.headers(), message.value())  # type: ignore[arg-type]
+        def read() -> list[Any]:
+            made: list[Any] = []
+            low, high = edges_of(consumer, cluster, watch, place)
+            start = max(low, high - last) if last else low
+            for _, message in read_to_end(consumer, cluster, watch, {place: start}):
+                item = codec.decode(topic, 0, message.offset() or 0, message.headers(), message.value())  # type: ignore[arg-type]
                 if isinstance(item, Damaged):
-                    raise ValueError(f"{RECORDED}:0:{item.offset} cannot be read: {item.reason}")
-                made += item.records if isinstance(item, Records) else ()  # type: ignore[arg-type]
+                    raise ValueError(f"{topic}:0:{item.offset} cannot be read: {item.reason}")
+                made += item.records if isinstance(item, Records) else ()
             return made
 
-        return Patience().until_done(f"kafka topic {RECORDED}", read, may_pass)
+        return Patience().until_done(f"kafka topic {topic}", read, may_pass)

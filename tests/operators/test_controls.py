@@ -1,7 +1,9 @@
 """Commands to the desk: from when on they hold, what they stop, and that a second run repeats them to the instant."""
 
 import json
+import pickle
 import random
+from dataclasses import replace
 
 import pytest
 
@@ -9,6 +11,7 @@ from config.settings import read_settings
 from domain.controls import Command, ControlKind, ControlsRead
 from domain.decisions import VerdictKind
 from domain.market import SECOND
+from operators.controls import Before
 from operators.decisions import Decisions
 from tests.operators import decision_case
 
@@ -36,7 +39,7 @@ def limits(change=lambda row: row):
 
 def run(commands, recorded=(), batch_rows=BATCH_ROWS):
     """Return the records of a run that hears commands before batches, by the batch's number."""
-    stage = Decisions(decision_case.desk_params(), recorded=recorded, controlled=True)
+    stage = Decisions(decision_case.desk_params(), before=Before(tuple(recorded)), controlled=True)
     book, answers = stage.fresh(), []
     answers += stage.step(book, ControlsRead())
     for number, item in enumerate(decision_case.items(ROWS, batch_rows, None)):
@@ -165,3 +168,28 @@ def test_a_second_run_with_what_was_recorded_gives_the_same_records(seed):
     assert len(first["risk.controls"]) == len(given)
     assert again == first
     assert repeated == first
+
+
+def test_a_worker_that_starts_again_repeats_what_it_has_said_before_a_new_command_holds():
+    items = decision_case.items(ROWS, BATCH_ROWS, None)
+    params = replace(decision_case.desk_params(), remote_venue=True)
+    first = Decisions(params, controlled=True)
+    book = first.fresh()
+    said = list(first.step(book, ControlsRead()))
+    stored = pickle.dumps(book)
+    said += [answer for item in items[:HALF] for answer in first.step(book, item)]
+    until = max(answer.progress.decided_until for answer in said if answer.progress)
+
+    second = Decisions(params, before=Before((), until), controlled=True)
+    book, repeated = pickle.loads(stored), []
+    for item in (kill(), ControlsRead(), *items[:HALF]):
+        repeated += second.step(book, item)
+
+    def told(answers):
+        return {topic: records for topic, records in decision_case.streams(answers).items() if records}
+
+    assert until > int(items[0].ticks.known_at[-1])
+    controls = [control for answer in repeated for control in answer.controls]
+    assert [control.known_at for control in controls] == [until]
+    assert {**told(repeated), "risk.controls": ()} == {**told(said), "risk.controls": ()}
+    assert all(each.progress is None or each.progress.decided_until >= until for each in repeated)

@@ -12,7 +12,7 @@ from tests.served.desk import RAW, ROOT, ServedDesk, command, topic_rows
 
 pytestmark = [pytest.mark.served, pytest.mark.slow, pytest.mark.xdist_group("served_desk")]
 SOURCE = "simulator:instruments=8,days=1,ticks=40000"
-SPEED = 160.0
+SPEED = 400.0
 PATIENCE_SECONDS = 90
 
 
