@@ -31,6 +31,7 @@ from numpy.typing import NDArray
 from apps.assembly import assemble
 from apps.run_folder import RunPaths
 from apps.running import RunOptions, decision_edges, market_edges, run_flow
+from benchmarks.served_latency import served
 from benchmarks.steady_market import OPENS_AT, SteadyMarket
 from config.settings import read_settings
 from connectors.sqlite.sink import JournalItem, JournalSink
@@ -207,6 +208,9 @@ def asked(words: list[str]) -> argparse.Namespace:
     parser.add_argument("--epoch-seconds", type=float, default=1.0, help="between two snapshots")
     parser.add_argument("--speed", type=float, default=1.0, help="event time runs so many times as fast")
     parser.add_argument(
+        "--served", action="store_true", help="over Kafka, with each worker a process (served_latency.py)"
+    )
+    parser.add_argument(
         "--quick", action="store_true", help="eight seconds, 2,000 ticks a second, 20 instruments"
     )
     options = parser.parse_args(words)
@@ -219,30 +223,45 @@ def asked(words: list[str]) -> argparse.Namespace:
     return options
 
 
+def steady(options: argparse.Namespace, seconds: float) -> SteadyMarket:
+    """Return the market that was asked for."""
+    return SteadyMarket(
+        options.instruments, HISTORY_SECONDS, seconds * options.speed, options.rate / options.speed
+    )
+
+
+def described(options: argparse.Namespace, load: float) -> dict[str, Any]:
+    """Return what was asked for, and how busy the machine was."""
+    names = ("seconds", "rate", "instruments", "speed", "epoch_seconds")
+    asked_for = {name: getattr(options, name) for name in names}
+    return {**asked_for, "load_average": [round(load, 1), round(os.getloadavg()[0], 1)]}
+
+
 def main(words: list[str]) -> int:
     """Measure, and print one JSON line and a table."""
     options = asked(words)
     load = os.getloadavg()[0]
+    if options.served:
+        market = steady(options, options.seconds)
+        found_hops = served(market, options.speed, SETTLE_SECONDS)
+        line = {name: spread(times) for name, times in found_hops.items()}
+        ratio = round(line["tick_to_verdict"]["p99"] / line["tick_to_scored"]["p99"], 2)
+        print(json.dumps({"microseconds": line, "ratio_p99": ratio, **described(options, load)}))
+        return 0
     found: dict[str, Meter] = {}
     for name, seconds in (("bare", max(options.seconds / 3, SETTLE_SECONDS + 3)), ("desk", options.seconds)):
-        market = SteadyMarket(
-            options.instruments, HISTORY_SECONDS, seconds * options.speed, options.rate / options.speed
-        )
+        market = steady(options, seconds)
         with TemporaryDirectory(prefix="latency_") as folder:
             found[name] = live(
                 market, options.speed, options.epoch_seconds, Path(folder), sinks=name == "desk"
             )
     line, bare = measured(found["desk"]), measured(found["bare"])
-    settings = {
-        "seconds": options.seconds,
-        "rate": options.rate,
-        "instruments": options.instruments,
-        "speed": options.speed,
-        "epoch_seconds": options.epoch_seconds,
-        "load_average": [round(load, 1), round(os.getloadavg()[0], 1)],
-    }
     ratio = round(line["ticks"]["p99"] / bare["ticks"]["p99"], 2)
-    print(json.dumps({"microseconds": line, "without_sinks": bare, "ratio_p99": ratio, **settings}))
+    print(
+        json.dumps(
+            {"microseconds": line, "without_sinks": bare, "ratio_p99": ratio, **described(options, load)}
+        )
+    )
     print(table(found["desk"]))
     return 0
 

@@ -40,6 +40,10 @@ class SteadyMarket:
     def __len__(self) -> int:
         return row_count(self._ticks)
 
+    def known_at(self) -> NDArray[np.int64]:
+        """Return when each row is known (ns UTC), in order."""
+        return self._ticks.known_at
+
     def instruments(self) -> tuple[str, ...]:
         return self._names
 
