@@ -36,8 +36,9 @@ class Transactions:
         """Take the shard over, deciding what was open; again after Doubt. Raises KafkaRefused, GivenUp."""
         self._drop()
         for turn in range(TURNS):
-            producer = producer_of(self._cluster, self._watch, f"{self._name}.{turn}")
-            self._producers.append(producer)
+            self._producers.append(producer_of(self._cluster, self._watch, f"{self._name}.{turn}"))
+        for producer in self._producers:
+            _connect(producer)
             self._insist("takes over", producer, producer.init_transactions)
         self._turn = 0
 
@@ -119,6 +120,15 @@ class Transactions:
             with suppress(KafkaException):
                 producer.purge()
         self._producers.clear()
+
+
+def _connect(producer: Producer) -> None:
+    """Have a producer reach a broker: one that looks for its coordinator before that looks again after 0.5 s.
+
+    What stands in the way is said by the call that follows.
+    """
+    with suppress(KafkaException):
+        producer.list_topics(timeout=CALL_SECONDS)
 
 
 def _asks_again(failure: Exception) -> bool:

@@ -36,7 +36,7 @@ def test_what_a_client_hears_outside_of_calls_is_raised_at_the_next_look():
     watch.heard(KafkaError(KafkaError._AUTHENTICATION, "invalid credentials"))
 
     with pytest.raises(
-        KafkaRefused, match=r"desk\.0: kafka says AUTHENTICATION: invalid credentials; give the"
+        KafkaRefused, match=r"desk\.0: kafka says AUTHENTICATION: invalid credentials; ITA_KAFKA__USERNAME"
     ):
         watch.look()
 

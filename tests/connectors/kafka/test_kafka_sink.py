@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from bytewax.dataflow import Dataflow
 from bytewax.testing import TestingSource, run_main
-from confluent_kafka import Producer
+from confluent_kafka import KafkaError, KafkaException, Producer
 
 from connectors.kafka.client import Doubt, KafkaRefused, ShardFenced, TopicShortened
 from connectors.kafka.codec import KafkaCodec
@@ -216,6 +216,42 @@ def test_a_commit_whose_answer_was_lost_is_looked_up_and_neither_repeated_nor_le
     part.close()
 
     assert_rows(broker, 70)
+
+
+class Stuck:
+    """A producer that never gets its transaction committed, as one that was not told that its broker is back."""
+
+    def __init__(self, real):
+        self._real = real
+        self.asked = 0
+
+    def __getattr__(self, name):
+        return getattr(self._real, name)
+
+    def __len__(self):
+        return len(self._real)
+
+    def commit_transaction(self, seconds):
+        self.asked += 1
+        raise KafkaException(KafkaError(KafkaError._TIMED_OUT, "not yet", retriable=True))
+
+
+def test_a_writer_whose_producer_is_stuck_begins_again_with_new_ones(broker, monkeypatch):
+    monkeypatch.setattr("connectors.kafka.transactions.INSIST_SECONDS", 1.0)
+    broker.make(*TOPICS)
+    part = part_of(broker)
+    part.write_batch(items_of(0, 20))
+    part.snapshot()
+    transactions = part._writer._transactions
+    stuck = [Stuck(producer) for producer in transactions._producers]
+    transactions._producers[:] = stuck
+
+    part.write_batch(items_of(20, 50))
+    part.snapshot()
+    part.close()
+
+    assert max(producer.asked for producer in stuck) > 1
+    assert_rows(broker, 50)
 
 
 def test_a_table_larger_than_a_message_may_be_is_split_and_stays_in_order(broker):
