@@ -26,6 +26,7 @@ from connectors.lake.schemas import DECISIONS, MARKET
 from connectors.postgres.connection import desk_engine
 from connectors.relational.models import journal_metadata
 from tests.lake_objects import mirrored
+from tests.served.points import points_compared
 
 ROOT = Path(__file__).resolve().parents[2]
 ITA = "import sys; from apps.cli.main import main; sys.argv = ['ita', *sys.argv[1:]]; main()"
@@ -212,7 +213,7 @@ def embedded_replay(source, out):
 
 
 def all_compared(desk, out, partitions=4):
-    """Compare Kafka, lake, journal and online store of a served desk with an embedded run; return the counts."""
+    """Compare every store of a served desk with an embedded run; return the counts."""
     total = Counter(dict.fromkeys(("records", "missing", "twice", "different"), 0))
     lake = desk.lake(desk.folder / "mirror")
     for topic in (*MARKET, *DECISIONS):
@@ -233,6 +234,7 @@ def all_compared(desk, out, partitions=4):
         )
     online, expected_online = desk.online(), online_values(out / "feature_store")
     total.update(records=len(expected_online["instrument"]), different=repr(online) != repr(expected_online))
+    total.update(points_compared(desk.servers().influx, lambda topic: topic_rows(out / "lake", topic)))
     return total
 
 
