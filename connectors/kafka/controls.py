@@ -2,8 +2,9 @@
 
 Emits `(key, Command)`, and `(key, ControlsRead())` once both topics were read to their end. Whatever the state of the
 flow, all that holds is emitted again after a start, and the desk knows what it has heard. Where the topics cannot be
-read for `stale_seconds`, a Command STALE says so, and FRESH when they can be read again. A thread reads, so that the
-flow never waits for the broker here. What cannot be read as a command is emitted as Damaged.
+read although market data comes for `stale_seconds`, a Command STALE says so, and FRESH when they can be read again; a
+broker that is away as a whole brings nothing that could be decided on. A thread reads, so that the flow never waits for
+the broker here. What cannot be read as a command is emitted as Damaged.
 
     commands = op.input("controls", flow, ControlSource(cluster, "book", desk_is_over))
 """
@@ -22,6 +23,7 @@ from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 from connectors.kafka.client import KafkaCluster, Place, Watch, consumer_of, may_pass
 from connectors.kafka.codec import Damaged, KafkaCodec
 from connectors.kafka.compacted import Compacted, read_compacted
+from connectors.kafka.reader import READING
 from connectors.kafka.tails import edges_of, read_to_end, tails_of
 from connectors.kafka.transactions import Transactions
 from connectors.lake.lanes import Records
@@ -35,6 +37,7 @@ STALE_SECONDS = 5.0
 LOOK_SECONDS = 0.05
 POLL_SECONDS = 0.01
 ASK_SECONDS = 1.0
+SILENT_SECONDS = 3.0
 RECORDED = "risk.controls"
 Item = tuple[str, Command | ControlsRead | Damaged]
 
@@ -69,17 +72,29 @@ class ControlReader(StatefulSourcePartition[Item, None]):
     ) -> None:
         self._follower, self._key, self._is_over = follower, key, is_over
         self._stale_seconds, self._is_stale = stale_seconds, False
+        self._deaf_since: float | None = None
 
     def next_batch(self) -> list[Item]:
         """Return the commands that have come; raises what the thread could not read past."""
         if self._is_over():
             raise StopIteration
         items = self._follower.taken()
-        is_stale = self._follower.silent_seconds() > self._stale_seconds
+        is_stale = self._deaf_seconds() > self._stale_seconds
         if is_stale != self._is_stale:
             self._is_stale = is_stale
             items.append(self._about_itself(ControlKind.STALE if is_stale else ControlKind.FRESH))
         return [(self._key, item) for item in items]
+
+    def _deaf_seconds(self) -> float:
+        """Return for how long market data has come while commands could not be read."""
+        now = time.monotonic()
+        if self._follower.silent_seconds() <= SILENT_SECONDS or (
+            not self._is_stale and now - READING.came_at > SILENT_SECONDS
+        ):
+            self._deaf_since = None
+        elif self._deaf_since is None:
+            self._deaf_since = now
+        return 0.0 if self._deaf_since is None else now - self._deaf_since
 
     def _about_itself(self, kind: ControlKind) -> Command:
         at = time.time_ns()

@@ -28,11 +28,11 @@ LOOK_SECONDS = 1.0
 
 
 class Reading:
-    """How far the readers of this process are: messages left to read of each place, and when one was last polled."""
+    """How far the readers of this process are: messages left of each place, when one was polled, when one came."""
 
     def __init__(self) -> None:
         self.left: dict[Place, int] = {}
-        self.polled_at = 0.0
+        self.polled_at = self.came_at = 0.0
 
 
 READING = Reading()
@@ -147,6 +147,7 @@ class SharedReader:
         error = message.error()
         if error is None:
             self._watch.well()
+            READING.came_at = monotonic()
             self._hold(place, message)
         elif error.code() == KafkaError._PARTITION_EOF:
             self._hold(place, Reached(message.offset() or 0))

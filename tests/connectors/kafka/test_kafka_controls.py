@@ -1,5 +1,6 @@
 """Commands are followed from the compacted topics, their silence is told, and what a desk has said before is read."""
 
+import time
 from functools import partial
 
 import msgspec
@@ -9,6 +10,7 @@ from connectors.kafka.codec import Damaged, KafkaCodec
 from connectors.kafka.compacted import put_value
 from connectors.kafka.controls import ControlSource, said_before
 from connectors.kafka.notes import NoteSink
+from connectors.kafka.reader import READING
 from connectors.kafka.source import MARK, KafkaSource
 from connectors.lake.codec import END_OF_INPUT
 from connectors.lake.lanes import Records, TopicEnd
@@ -40,15 +42,26 @@ def taken(reader):
     return [item for _, item in reader.next_batch()]
 
 
+def gathered(take, last):
+    """Return all that is taken until the last of it is there."""
+    items = []
+
+    def is_there():
+        items.extend(take())
+        return last in items
+
+    until(is_there)
+    return items
+
+
 def test_what_holds_comes_first_then_that_all_was_read_then_every_change(broker):
     broker.make("limits", "kill", cleanup_policy="compact")
     put(broker, command("old"))
     put(broker, command("new"))
     broker.send("kill", b"no command", key=b"strategy:x")
     reader = reader_of(broker)
-    items = []
+    items = gathered(partial(taken, reader), ControlsRead())
 
-    until(lambda: items.extend(taken(reader)) or ControlsRead() in items)
     put(broker, command("later", "strategy:trend"))
     later = until(partial(taken, reader))
     reader.close()
@@ -59,20 +72,46 @@ def test_what_holds_comes_first_then_that_all_was_read_then_every_change(broker)
     assert [each.command_id for each in later] == ["later"]
 
 
-def test_a_broker_that_is_away_makes_commands_stale_until_it_is_back(mortal_broker):
+def test_a_broker_that_is_away_as_a_whole_makes_nothing_stale_and_is_followed_when_it_is_back(mortal_broker):
     broker = mortal_broker
     broker.make("limits", "kill", cleanup_policy="compact")
-    reader = reader_of(broker, stale_seconds=3.0)
-    until(lambda: ControlsRead() in taken(reader))
+    reader = reader_of(broker, stale_seconds=1.0)
+    gathered(partial(taken, reader), ControlsRead())
 
     broker.kill()
-    stale = until(partial(taken, reader))
+    meanwhile = []
+    for _ in range(60):
+        meanwhile += taken(reader)
+        time.sleep(0.1)
     broker.start()
-    fresh = until(partial(taken, reader))
+    put(broker, command("later"))
+    later = until(partial(taken, reader))
+    reader.close()
+
+    assert meanwhile == []
+    assert [each.command_id for each in later] == ["later"]
+
+
+def test_commands_that_cannot_be_read_while_market_data_comes_are_stale_until_they_can(
+    mortal_broker, monkeypatch
+):
+    broker = mortal_broker
+    broker.make("limits", "kill", cleanup_policy="compact")
+    reader = reader_of(broker, stale_seconds=1.0)
+    gathered(partial(taken, reader), ControlsRead())
+
+    def taken_with_market_data():
+        monkeypatch.setattr(READING, "came_at", time.monotonic())
+        return taken(reader)
+
+    broker.kill()
+    stale = until(taken_with_market_data)
+    broker.start()
+    fresh = until(taken_with_market_data)
     reader.close()
 
     assert [each.kind for each in (*stale, *fresh)] == [ControlKind.STALE, ControlKind.FRESH]
-    assert "could not be read for 3 s" in stale[0].reason
+    assert "could not be read for 1 s" in stale[0].reason
 
 
 def test_notes_come_in_order_and_at_least_once_over_the_death_of_the_broker(mortal_broker):
@@ -89,8 +128,8 @@ def test_notes_come_in_order_and_at_least_once_over_the_death_of_the_broker(mort
     part.snapshot()
     part.close()
     source = KafkaSource(broker.cluster, (NOTES,), (0,), CODEC, stop=MARK)
-    reader, read = source.build_part("in", f"{NOTES}:0", None), []
-    until(lambda: read.extend(item for _, item in reader.next_batch()) or TopicEnd(NOTES) in read)
+    reader = source.build_part("in", f"{NOTES}:0", None)
+    read = gathered(partial(taken, reader), TopicEnd(NOTES))
     reader.close()
 
     said = [item.records[0] for item in read[:-1]]
