@@ -1,5 +1,6 @@
 """What people ask of the features of a run: the values online now, and point-in-time rows for a training set."""
 
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,7 +18,7 @@ from connectors.feast.history import (
     lake_features,
     point_in_time,
 )
-from connectors.feast.store import declared_in, open_store, read_online
+from connectors.feast.store import SETTINGS, declared_in, open_store, read_online
 from connectors.source import nearest
 from domain.market import SECOND
 
@@ -51,6 +52,7 @@ def online_rows(
     declared = declared_in(run.feature_store)
     names = _known(instruments, declared.instruments)
     columns = checked_features(declared.features, features)
+    sign_in(run.feature_store, None)
     answer = read_online(open_store(run.feature_store), names, (SEQUENCE, VERSION, *columns))
     return [
         OnlineRow(
@@ -61,6 +63,17 @@ def online_rows(
         )
         for place, name in enumerate(names)
     ]
+
+
+def sign_in(folder: Path, config: Path | None) -> None:
+    """Put user and password of Redis where Feast looks for them, if the store is there and they are not."""
+    if "type: redis" in (folder / SETTINGS).read_text():
+        from apps.served import PASSWORD, USER  # noqa: PLC0415  brings the whole desk along
+        from config.servers import read_servers  # noqa: PLC0415  only here
+
+        redis = read_servers(config).redis
+        os.environ.setdefault(PASSWORD, redis.password.get_secret_value())
+        os.environ.setdefault(USER, redis.user)
 
 
 def history(

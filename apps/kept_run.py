@@ -7,6 +7,7 @@ from typing import Any
 import polars as pl
 
 from apps.run_folder import MANIFEST, SUMMARY, RunFolderError, RunPaths
+from connectors.lake.names import files_of
 from connectors.lake.schemas import MARKET, market_schema, record_schema
 
 INSTANT = pl.Datetime("ns", "UTC")
@@ -44,7 +45,7 @@ class KeptRun(RunPaths):
 
     def rows(self, topic: str) -> pl.LazyFrame:
         """Return the rows of a topic, read when they are collected; no rows where the lake holds none."""
-        files = sorted((self.lake / topic).glob("date=*/*.parquet"))
+        files = files_of(self.lake, topic)
         if files:
             return pl.scan_parquet(files, hive_partitioning=False)
         schema = market_schema(topic) if topic in MARKET else record_schema(topic)

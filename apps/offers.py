@@ -11,14 +11,22 @@ from confluent_kafka import KafkaException
 
 from apps.findings import Finding, broken, doubtful, well
 from apps.stack.places import DEFAULT, places
-from apps.stack.readiness import SECONDS, admin_client, answers, influx_answer, s3_client, why_not_ready
+from apps.stack.readiness import (
+    PROBE_KEY,
+    SECONDS,
+    admin_client,
+    answers,
+    influx_answer,
+    redis_client_of,
+    s3_client,
+    why_not_ready,
+)
 from apps.stack.topic_setup import TopicsFailed, differing_settings
-from config.servers import Influx, Kafka, Postgres, Redis, Servers
+from config.servers import Influx, Kafka, Postgres, Redis, Servers, environment_file
 from config.topics import Topics
 from connectors.postgres.connection import PostgresRefused
 from connectors.postgres.migrations import SchemaRefused, check, head
 
-PROBE = "ita:doctor"
 INIT = "run `ita stack init`"
 
 Lacking = Callable[[str, str], Finding]
@@ -76,12 +84,15 @@ def _looked_at(name: str, servers: Servers, topics: Topics, lacking: Lacking) ->
 
 def _mending(name: str) -> str:
     secrets = {
-        "kafka": "ITA_KAFKA__PASSWORD",
+        "kafka": "ITA_KAFKA__USERNAME and ITA_KAFKA__PASSWORD",
         "influx": "ITA_INFLUX__TOKEN",
         "s3": "ITA_S3__ACCESS_KEY and ITA_S3__SECRET_KEY",
-        "redis": "ITA_REDIS__PASSWORD",
+        "redis": "ITA_REDIS__USER and ITA_REDIS__PASSWORD",
     }
-    return f"see `ita stack status`; what signs in is {secrets[name]}, of the environment or .env"
+    return (
+        f"see `ita stack status`; what signs in is {secrets[name]}, of the environment or {environment_file()}, and a "
+        f"certificate is checked with the authority in the file that ITA_{name.upper()}__CA names"
+    )
 
 
 def _kafka(kafka: Kafka, topics: Topics, lacking: Lacking) -> Finding | None:
@@ -136,18 +147,9 @@ def _postgres(postgres: Postgres, lacking: Lacking) -> Finding | None:
 
 def _redis(redis: Redis, lacking: Lacking) -> Finding | None:
     """Write a key that goes by itself."""
-    client = redis_client.Redis(
-        host=redis.host,
-        port=redis.port,
-        db=redis.database,
-        username=redis.user or None,
-        password=redis.password.get_secret_value() or None,
-        ssl=redis.tls,
-        ssl_ca_certs=None if redis.ca is None else str(redis.ca),
-        socket_timeout=SECONDS,
-    )
+    client = redis_client_of(redis)
     try:
-        client.set(PROBE, "1", ex=1)
+        client.set(PROBE_KEY, "1", ex=1)
     except redis_client.RedisError as error:
         return lacking(f"it cannot be written: {error}", "make room, or let the role write")
     finally:

@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from apps.kept_run import KeptRun, instant, nanoseconds
+from connectors.lake.names import files_of
 from domain.market import (
     END,
     QUOTE_BAR,
@@ -68,7 +69,7 @@ def _cuts(run: KeptRun) -> list[int]:
     """Return instants (ns UTC) that cut the lake's ticks, by when they were known, into windows of a few row groups."""
     ends: list[int] = []
     for topic in TOPICS:
-        for path in (run.lake / topic).glob("date=*/*.parquet"):
+        for path in files_of(run.lake, topic):
             metadata = pq.read_metadata(path)
             column = metadata.schema.to_arrow_schema().get_field_index("known_at")
             groups = (metadata.row_group(group).column(column) for group in range(metadata.num_row_groups))

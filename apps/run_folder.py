@@ -3,8 +3,11 @@
 import fcntl
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from bytewax.recovery import RecoveryConfig, init_db_dir
 
@@ -12,6 +15,8 @@ from operators.paged_state import Pages
 
 MANIFEST = "run.json"
 SUMMARY = "summary.json"
+LOCK = ".lock"
+MARK = ".mark"
 
 
 class RunFolderError(RuntimeError):
@@ -82,6 +87,13 @@ class RunFolder(RunPaths):
         """Write the summary, whole, which says that the run is finished."""
         write_whole(self.path / SUMMARY, json.dumps(summary, indent=2, sort_keys=True))
 
+    def mark(self) -> str:
+        """Return what no other folder has, made once; it stays with the folder wherever that is moved."""
+        path = self.path / MARK
+        if not path.exists():
+            write_whole(path, uuid4().hex)
+        return path.read_text()
+
     def close(self) -> None:
         """Let the folder go."""
         os.close(self._lock)
@@ -89,7 +101,7 @@ class RunFolder(RunPaths):
     def _claim(self) -> int:
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            handle = os.open(self.path / ".lock", os.O_CREAT | os.O_RDWR, 0o644)
+            handle = os.open(self.path / LOCK, os.O_CREAT | os.O_RDWR, 0o644)
         except OSError as error:
             raise RunFolderError(
                 f"output folder {self.path} cannot be written: {error.strerror}; choose another with --out"
@@ -116,13 +128,33 @@ class RunFolder(RunPaths):
                         "choose another folder with --out, or remove this one"
                     )
             return
-        strangers = sorted(path.name for path in self.path.iterdir() if path.name != ".lock")
+        strangers = sorted(path.name for path in self.path.iterdir() if path.name != LOCK)
         if strangers:
             self.close()
             raise RunFolderError(
                 f"{self.path} is not empty ({strangers[0]} ...) and holds no run; choose a new folder with --out"
             )
         write_whole(manifest, json.dumps(self.identity, indent=2, sort_keys=True))
+
+
+@contextmanager
+def kept_still(path: Path) -> Iterator[bool]:
+    """Keep every run from beginning in a folder; False where one is writing in it, or the folder is not there."""
+    try:
+        handle = os.open(path / LOCK, os.O_RDONLY)
+    except OSError:
+        yield False
+        return
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        still = False
+    else:
+        still = True
+    try:
+        yield still
+    finally:
+        os.close(handle)
 
 
 def write_whole(path: Path, text: str) -> None:

@@ -30,7 +30,7 @@ from connectors.feast.store import Online, redis_store
 from connectors.influx.sink import InfluxSink
 from connectors.kafka.client import KafkaCluster
 from connectors.kafka.codec import KafkaCodec
-from connectors.kafka.controls import ControlSource, recorded_controls
+from connectors.kafka.controls import ControlSource, said_before
 from connectors.kafka.notes import NoteSink
 from connectors.kafka.reference import described_source, publish_reference
 from connectors.kafka.sink import KafkaSink
@@ -45,8 +45,9 @@ from connectors.tick_input import Pace, Stop, TickInput
 from feature_repo.declarations import declarations
 from features.catalogue import CATALOGUE
 from flows import served_decisions, served_execution, served_market_data, sinks
-from flows.stages import BOOK, EXECUTIONS, NOTES, PROGRESS, PROMISES, KeptFeatures, Stages
+from flows.stages import BOOK, EXECUTIONS, NOTES, PROGRESS, PROMISES, UNREADABLE, KeptFeatures, Stages
 from operators.backlog import Backlog
+from operators.controls import Before
 from operators.decisions import Decisions
 from operators.venue_stage import VenueStage
 
@@ -58,7 +59,6 @@ BOOK_WORKERS = ("decisions", "execution")
 """Those that read every shard, and are not ready before each has spoken."""
 BATCHES_AHEAD = 512
 """How many batches the venue may know that the desk has not decided on yet."""
-QUARANTINE = "quarantine.kafka"
 EPOCH_SECONDS = 1.0
 BATCH_ROWS = 4_096
 USER = "ITA_REDIS__USER"
@@ -198,13 +198,16 @@ def _decisions(bench: Bench, stages: Stages) -> Dataflow:
         controls=ControlSource(bench.cluster, BOOK, lambda: backlog.is_over),
         topics=KafkaSink(bench.cluster, "decisions", book, SENT_TOPICS, codec),
         progress=NoteSink(bench.cluster, PROGRESS, codec, (BOOK,)),
-        quarantine=KafkaSink(bench.cluster, "decisions_quarantine", book, (QUARANTINE,), codec),
+        quarantine=KafkaSink(bench.cluster, "decisions_quarantine", book, (UNREADABLE,), codec),
     )
     return served_decisions.build(
         opened(edges, bench.health),
         stages._replace(
             decisions=Decisions(
-                params, backlog, recorded_controls(bench.cluster, f"decisions.{BOOK}"), controlled=True
+                params,
+                backlog,
+                Before(*said_before(bench.cluster, f"decisions.{BOOK}", SENT_TOPICS, PROGRESS)),
+                controlled=True,
             )
         ),
     )
@@ -219,7 +222,6 @@ def _execution(bench: Bench, stages: Stages) -> Dataflow:
         requests=_reading(bench, ("oms.orders", "oms.cancels", PROGRESS), codec=codec),
         topics=KafkaSink(bench.cluster, "execution", book, (EXECUTIONS,), codec),
         promises=NoteSink(bench.cluster, PROMISES, codec, (BOOK,)),
-        quarantine=KafkaSink(bench.cluster, "execution_quarantine", book, (QUARANTINE,), codec),
     )
     return served_execution.build(
         opened(edges, bench.health), stages._replace(venue=VenueStage(params, backlog))
@@ -230,7 +232,7 @@ def _sinks(bench: Bench, made: Assembly) -> sinks.SinkEdges:
     servers, folder, keepers = bench.servers, bench.folder, (*bench.shards, BOOK)
     return sinks.SinkEdges(
         market=_reading(bench, MARKET_TOPICS, bench.shards),
-        decisions=_reading(bench, DECISION_TOPICS),
+        decisions=_reading(bench, (*DECISION_TOPICS, UNREADABLE)),
         lake=LakeSink(
             folder.lake,
             keepers,

@@ -9,6 +9,7 @@ from typing import Any
 import polars
 
 from connectors.lake.digest import counts, digests
+from connectors.lake.names import files_of
 from connectors.sqlite.journal import Journal
 
 QUARANTINE = "quarantine."
@@ -51,14 +52,10 @@ def summarise(lake: Path, journal: Path, elapsed_seconds: float, peak_rss_mb: fl
     }
 
 
-def _files(lake: Path, topic: str) -> list[Path]:
-    return sorted((lake / topic).glob("date=*/*.parquet"))
-
-
 def _quarantined(lake: Path) -> dict[str, int]:
     found: Counter[str] = Counter()
     for folder in sorted(lake.glob(f"{QUARANTINE}*")):
-        for path in _files(lake, folder.name):
+        for path in files_of(lake, folder.name):
             found.update(polars.read_parquet(path, columns=["reason"])["reason"].to_list())
     return dict(sorted(found.items()))
 
@@ -67,7 +64,7 @@ def _verdicts(lake: Path) -> dict[str, dict[str, int]]:
     """Return how many verdicts there are of each kind, and how often each reason code stands in them."""
     kinds: Counter[str] = Counter()
     codes: Counter[str] = Counter()
-    for path in _files(lake, "verdicts"):
+    for path in files_of(lake, "verdicts"):
         table = polars.read_parquet(path, columns=["kind", "codes"])
         kinds.update(table["kind"].to_list())
         for row in table["codes"].to_list():

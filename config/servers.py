@@ -1,6 +1,7 @@
 """Where the servers of a served run are, and how to sign in: servers.yaml, the environment, and the file .env.
 
-The environment goes before the file .env, and that before servers.yaml. Secrets are never read from YAML.
+The environment goes before the file .env, and that before servers.yaml. Secrets are never read from YAML. A worker
+that has a file of secrets of its own, `.env.d/<worker>.env`, reads that one in place of .env.
 """
 
 import os
@@ -26,6 +27,15 @@ class Server(Section):
     """A part of servers.yaml; the environment gives text, which is read as what the field needs."""
 
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True, strict=False)
+
+    @pydantic.field_validator("ca", check_fields=False)
+    @classmethod
+    def _there(cls, ca: Path | None) -> Path | None:
+        if ca is not None and not ca.is_file():
+            raise ValueError(
+                "this file of the authority is not there; `ita stack secrets --secure` makes one"
+            )
+        return ca
 
 
 class Kafka(Server):
@@ -148,6 +158,24 @@ class Servers(BaseSettings):
 def environment_file() -> Path:
     """Return the file of secrets: `ITA_ENV_FILE`, or `.env` where the program was started."""
     return Path(os.environ.get(ENVIRONMENT_FILE) or ".env")
+
+
+def secured_folder() -> Path:
+    """Return where certificates and the secrets of single workers lie: beside the file of secrets, `.env.d`."""
+    file = environment_file()
+    return file.with_name(f"{file.name}.d").absolute()
+
+
+def account_file(account: str) -> Path:
+    """Return the file of secrets of one worker."""
+    return secured_folder() / f"{account}.env"
+
+
+def sign_in_as(account: str) -> None:
+    """Have this process read the account's own file of secrets, where there is one."""
+    file = account_file(account)
+    if file.exists():
+        os.environ[ENVIRONMENT_FILE] = str(file)
 
 
 def read_servers(folder: Path | None = None) -> Servers:

@@ -9,6 +9,7 @@ from bytewax.outputs import Sink
 
 from flows.stages import (
     Stages,
+    damaged_end,
     damaged_rows,
     heard_commands,
     progress_notes,
@@ -44,6 +45,7 @@ def build(edges: ServedDecisionEdges, stages: Stages) -> Dataflow:
 
     op.output("to_topics", op.flat_map("decision_rows", decided, sent_rows), edges.topics)
     op.output("to_progress", op.flat_map("progress_notes", decided, progress_notes), edges.progress)
-    unread = op.merge("unread", scored, commands)
-    op.output("to_quarantine", op.flat_map("damaged", unread, damaged_rows), edges.quarantine)
+    damaged = op.flat_map("damaged", op.merge("unread", scored, commands), damaged_rows)
+    ended = op.flat_map("damaged_end", decided, damaged_end)
+    op.output("to_quarantine", op.merge("quarantined", damaged, ended), edges.quarantine)
     return flow

@@ -9,7 +9,6 @@ from bytewax.outputs import Sink
 
 from flows.stages import (
     Stages,
-    damaged_rows,
     execution_rows,
     promise_notes,
     readable_batches,
@@ -20,13 +19,15 @@ from operators.stage import hang
 
 
 class ServedExecutionEdges(NamedTuple):
-    """Where scored batches and requests come from, and where reports, promises and what cannot be read go."""
+    """Where scored batches and requests come from, and where reports and promises go.
+
+    A scored batch that cannot be read is quarantined by the decisions worker, which reads the same topic.
+    """
 
     scored: Source[Any]
     requests: Source[Any]
     topics: Sink[Any]
     promises: Sink[Any]
-    quarantine: Sink[Any]
 
 
 def build(edges: ServedExecutionEdges, stages: Stages) -> Dataflow:
@@ -41,5 +42,4 @@ def build(edges: ServedExecutionEdges, stages: Stages) -> Dataflow:
 
     op.output("to_topics", op.flat_map("execution_rows", answered, execution_rows), edges.topics)
     op.output("to_promises", op.flat_map("promise_notes", answered, promise_notes), edges.promises)
-    op.output("to_quarantine", op.flat_map("damaged", scored, damaged_rows), edges.quarantine)
     return flow

@@ -8,7 +8,7 @@ import msgspec
 from connectors.feast.codec import END_OF_FEATURES, FeatureItem, rows_of
 from connectors.kafka.batches import KafkaItem, Scored
 from connectors.kafka.codec import Damaged
-from connectors.lake.codec import END_OF_INPUT, Rows
+from connectors.lake.codec import END_OF_INPUT, Rows, quarantined
 from connectors.lake.lanes import LakeItem, Raw, Records, Refused, TopicEnd
 from connectors.topics.sink import END_OF_TOPIC, EndOfTopic
 from domain.market import END, Malformed, MarketBatch, row_count
@@ -32,6 +32,8 @@ FEATURES = "features"
 EXECUTIONS = "oms.executions"
 PROGRESS = "execution.progress"
 PROMISES = "execution.promises"
+UNREADABLE = "quarantine.kafka"
+"""The quarantine of messages that the decisions worker could not read."""
 NOTES: dict[str, type[msgspec.Struct]] = {PROGRESS: Progress, PROMISES: Promise}
 """Record types of the topics on which desk and venue tell each other how far they are."""
 
@@ -121,7 +123,13 @@ def damaged_rows(item: tuple[str, Any]) -> list[tuple[str, LakeItem]]:
     if not isinstance(read, Damaged):
         return []
     place = f"{read.topic}:{read.partition}:{read.offset}"
-    return [(BOOK, Refused("kafka", [Malformed("kafka", place, read.reason, read.value.hex(), read.at)]))]
+    row = Malformed("kafka", place, read.reason, read.value.hex(), read.at)
+    return [(BOOK, Records(UNREADABLE, [quarantined("kafka", row)]))]
+
+
+def damaged_end(item: tuple[str, Decided]) -> list[tuple[str, LakeItem]]:
+    """Return the end of the quarantine of what could not be read, when nothing more is decided."""
+    return [(BOOK, END_OF_INPUT)] if item[1].watermark == END else []
 
 
 def streams(decided: Decided) -> tuple[tuple[str, Sequence[msgspec.Struct]], ...]:
@@ -221,14 +229,13 @@ def kept_rows(item: tuple[str, Any]) -> list[tuple[str, LakeItem]]:
 
 def kept_records(item: tuple[str, Any]) -> list[tuple[str, list[msgspec.Struct]]]:
     """Return the decision records that were read from a topic, for the journal."""
-    _, read = item
-    return [(JOURNAL, list(read.records))] if isinstance(read, Records) and read.records else []
+    kept = [read for _, read in kept_rows(item) if isinstance(read, Records) and read.records]
+    return [(JOURNAL, list(read.records)) for read in kept]
 
 
 def kept_series(item: tuple[str, Any]) -> list[tuple[str, LakeItem]]:
     """Return what was read from a topic, for the time series store."""
-    _, read = item
-    return [] if isinstance(read, (Damaged, TopicEnd)) else [item]
+    return [] if isinstance(item[1], TopicEnd) else kept_rows(item)
 
 
 class KeptFeatures:

@@ -134,7 +134,7 @@ class RemoteVenue:
         elif _further(told, state.next_promise):
             state.next_promise = told
         if state.next_promise is not state.promise and state.received >= state.next_promise.executions:
-            for _ in range(state.next_promise.requests - state.promise.requests):
+            while state.unheard and state.sent - len(state.unheard) < state.next_promise.requests:
                 state.unheard.popleft()
             state.promise = state.next_promise
 
@@ -147,8 +147,10 @@ class RemoteVenue:
         self._asked(request.sequence, request.transact_time)
 
     def _asked(self, number: int, now_at: int) -> None:
+        """Note a request; a desk that begins anew makes those again that the venue has spoken of long ago."""
         self._state.sent = number
-        self._state.unheard.append(now_at)
+        if number > self._state.promise.requests:
+            self._state.unheard.append(now_at)
 
     def quiet_until(self) -> int:
         """Return how far the desk may go (ns UTC, exclusive) before it has to hear of the venue."""

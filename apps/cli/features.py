@@ -29,6 +29,8 @@ AgeMax = Annotated[str | None, typer.Option("--max-age", help="leave out rows ol
 Target = Annotated[Path | None, typer.Option(help="write the rows to this .parquet or .csv file")]
 Sample = Annotated[int, typer.Option(min=1, help="how many rows to compute again")]
 Seed = Annotated[int, typer.Option(min=0, help="which rows: the same seed takes the same")]
+Host = Annotated[str, typer.Option(help="address to listen on")]
+Port = Annotated[int, typer.Option(min=0, max=65_535, help="port to listen on; 0 takes a free one")]
 Config = Annotated[Path | None, typer.Option(help="the run's configuration folder, where it had one")]
 
 
@@ -49,6 +51,26 @@ def get(
     with _wrong_use():
         rows = online_rows(out, _names(instruments), _names(features))
     _print(online_json(rows) if json else online_table(rows))
+
+
+@app.command("serve")
+def serve(
+    out: Out = Path("out/demo"), config: Config = None, host: Host = "127.0.0.1", port: Port = 6566
+) -> None:
+    """Answer models over HTTP with the online values, by Feast's own feature server; reading only, until SIGTERM.
+
+    Example: ita features serve --out out/demo --port 6566
+    """
+    from apps.feature_server import NotServed
+    from apps.feature_server import serve as answer
+
+    with _wrong_use():
+        try:
+            answer(out, config, host, port)
+        except NotServed as error:
+            from apps.cli.main import WrongUse
+
+            raise WrongUse(str(error)) from error
 
 
 @app.command("history")

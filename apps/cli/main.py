@@ -57,14 +57,18 @@ def _explain(failure: Exception) -> int:
 
 def _register() -> None:
     """Hang the commands; each imports what it needs when it is called."""
-    from apps.cli import demo, doctor, explain, features, replay, run, stack
+    from apps.cli import commands, demo, doctor, explain, features, lake, replay, run, stack
 
     app.command("demo")(demo.demo)
     app.command("replay")(replay.replay)
     app.command("run")(run.run)
     app.command("explain")(explain.explain)
     app.command("doctor")(doctor.doctor)
+    app.command("kill")(commands.kill)
+    app.command("release")(commands.release)
+    app.add_typer(commands.limits_app, name="limits")
     app.add_typer(features.app, name="features")
+    app.add_typer(lake.app, name="lake")
     app.add_typer(stack.app, name="stack")
 
 

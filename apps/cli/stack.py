@@ -17,38 +17,54 @@ Names = Annotated[
 ]
 Name = Annotated[str, typer.Argument(metavar="SERVER", help="kafka, influx, s3, minio, postgres or redis")]
 Native = Annotated[bool, typer.Option("--native", help="without Docker, also where an engine answers")]
+MakeSecure = Annotated[bool, typer.Option("--secure", help="TLS and sign-in for every server")]
+Secure = Annotated[bool, typer.Option("--secure", help="only if all are configured with TLS and sign-in")]
 AsJson = Annotated[bool, typer.Option("--json", help="print one JSON object")]
 Lines = Annotated[int, typer.Option(min=1, help="how many lines of the end")]
 
 
 @app.command("secrets")
-def secrets() -> None:
-    """Write the file .env with random passwords, for its owner alone; one that is there stays as it is.
+def secrets(secure: MakeSecure = False) -> None:
+    """Write the file .env with random passwords, for its owner alone; what is there stays as it is.
 
-    Example: ita stack secrets
+    With --secure also the folder .env.d: a private authority, a certificate for each server, a file of secrets for each
+    worker; and .env asks for TLS and sign-in everywhere. Certificates that end within a month are made again.
+
+    Examples: ita stack secrets; ita stack secrets --secure
     """
     from apps.stack.passwords import make_secrets, read_secrets
-    from config.servers import environment_file
+    from apps.stack.secured import make_secured
+    from config.accounts import read_accounts
+    from config.servers import environment_file, read_servers
+    from config.topics import read_topics
 
     with _told():
         made = make_secrets(environment_file())
         read_secrets()
+        more = make_secured(read_servers(), read_accounts(read_topics())) if secure else []
     print(f"{environment_file()} {'made' if made else 'was there, and stays as it is'}")
+    for name in more:
+        print(f"{environment_file().parent / name} made or added to")
 
 
 @app.command("up")
-def up(servers: Names = None, native: Native = False) -> None:
+def up(servers: Names = None, native: Native = False, secure: Secure = False) -> None:
     """Start what does not run, wait until it does its work, and print the addresses.
 
-    Examples: ita stack up; ita stack up --native kafka postgres
+    Each server starts as it is configured, with TLS and sign-in or without; see `ita stack secrets --secure`.
+
+    Examples: ita stack up; ita stack up --native kafka postgres; ita stack up --native --secure
     """
     from apps.stack import lifecycle
     from apps.stack.places import chosen, places
+    from apps.stack.secured import all_secured
     from config.servers import read_servers
 
     with _told():
         known = read_servers()
         asked = chosen(servers or [], places(known))
+        if secure:
+            all_secured([place.name for place in asked], known)
         for place, started in lifecycle.up(asked, known, native):
             print(f"{place.name:<9}{place.address:<18}{'started' if started else 'was running'}", flush=True)
 
@@ -159,13 +175,15 @@ def _told() -> Iterator[None]:
     from apps.stack.passwords import SecretsMissing
     from apps.stack.places import UnknownServer
     from apps.stack.readiness import NotReady
+    from apps.stack.secured import NotSecured
     from apps.stack.set_up import SetUpFailed
+    from apps.stack.store_accounts import AccountRefused
     from apps.stack.topic_setup import TopicsFailed
 
     try:
         yield
-    except (SecretsMissing, UnknownServer) as error:
+    except (NotSecured, SecretsMissing, UnknownServer) as error:
         raise WrongUse(str(error)) from error
-    except (NotReady, ServerFailed, SetUpFailed, TopicsFailed) as error:
+    except (AccountRefused, NotReady, ServerFailed, SetUpFailed, TopicsFailed) as error:
         print(f"ita: {error}", file=sys.stderr)
         raise typer.Exit(WORK_FAILED) from error

@@ -13,6 +13,8 @@ from apps.stack import compose, native
 from apps.stack.native import ServerFailed
 from apps.stack.places import Place, stack_folder
 from apps.stack.readiness import answers, until_ready, why_not_ready
+from apps.stack.script_settings import script_settings
+from apps.stack.secured import is_secured
 from config.servers import Servers
 
 READY_SECONDS = 90
@@ -72,7 +74,7 @@ def up(places: list[Place], servers: Servers, native_only: bool) -> Iterator[tup
                 )
             if now.way is Way.NOBODY or now.way is Way.DOCKER:
                 docker = compose.available() if docker is None else docker
-                _start(place, docker)
+                _start(place, servers, docker)
             until_ready(place.name, servers, READY_SECONDS, partial(_runs, place))
             yield place, True
 
@@ -114,13 +116,18 @@ def last_words(place: Place, lines: int) -> str:
         return "".join(file.readlines()[-lines:])
 
 
-def _start(place: Place, docker: bool) -> None:
+def _start(place: Place, servers: Servers, docker: bool) -> None:
     if docker:
+        if is_secured(place.name, servers):
+            raise ServerFailed(
+                f"{place.title} is configured with TLS, and infra/docker-compose.yml starts it without; "
+                f"`ita stack up --native {place.name}` starts it with TLS and sign-in"
+            )
         _mark(place).parent.mkdir(parents=True, exist_ok=True)
         _mark(place).touch()
         compose.start(place)
     else:
-        native.start(place, stack_folder())
+        native.start(place, stack_folder(), script_settings(place.name, servers))
         _mark(place).unlink(missing_ok=True)
 
 

@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 from apps.stack.passwords import read_secrets
@@ -15,14 +16,17 @@ class ServerFailed(RuntimeError):
     """A server could not be installed, started or ended."""
 
 
-def start(place: Place, folder: Path) -> None:
-    """Install the server where it is missing, and start it; raises ServerFailed with the script's words."""
+def start(place: Place, folder: Path, settings: Mapping[str, str]) -> None:
+    """Install the server where it is missing, and start it; raises ServerFailed with the script's words.
+
+    `settings` are what its script takes beside the secrets of .env.
+    """
     if place.host not in {"127.0.0.1", "localhost"}:
         raise ServerFailed(
             f"{place.title} is to be at {place.address}, which is not this machine's loopback; "
             "only servers on 127.0.0.1 are started"
         )
-    said = _script(place, "start", folder, str(place.port), variables=read_secrets())
+    said = _script(place, "start", folder, str(place.port), variables={**read_secrets(), **settings})
     if said.returncode:
         words = "\n".join(said.stderr.strip().splitlines()[-LOG_LINES_SHOWN:]) or "no words"
         raise ServerFailed(f"{place.title} did not start: {words}")

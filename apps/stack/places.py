@@ -64,7 +64,7 @@ def chosen(names: list[str], known: dict[str, Place]) -> list[Place]:
 def minio(servers: Servers) -> Servers:
     """Return the same servers with MinIO in the place of the S3 server."""
     place = places(servers)["minio"]
-    endpoint = f"http://{place.address}"
+    endpoint = f"{urlsplit(servers.s3.endpoint).scheme}://{place.address}"
     return servers.model_copy(update={"s3": servers.s3.model_copy(update={"endpoint": endpoint})})
 
 

@@ -2,39 +2,57 @@
 
 import json
 import socket
+import ssl
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import minio as minio_client
 import psycopg
+import redis as redis_package
 import urllib3
-from confluent_kafka import KafkaException
+from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from apps.stack.passwords import read_secrets
 from apps.stack.places import minio, places
 from config.servers import S3, Influx, Kafka, Postgres, Redis, Servers
+from connectors.kafka.client import is_refusal, plain, unlike
 
 SECONDS = 3
+HEARD_MAX = 10
 PROBE = "ita-readiness-probe"
+PROBE_KEY = "ita:doctor"
+"""What Redis is asked to keep for a second."""
 
 
 class NotReady(RuntimeError):
     """A server does not do its work, with its reason."""
 
 
+_REFUSALS = (
+    OSError,
+    KafkaException,
+    NotReady,
+    psycopg.Error,
+    redis_package.RedisError,
+    urllib3.exceptions.HTTPError,
+    minio_client.error.MinioException,
+)
+
+
 def why_not_ready(name: str, servers: Servers) -> str | None:
     """Return why the server cannot be worked with now, and None where it can."""
     try:
         _PROBES[name](servers)
-    except (OSError, KafkaException, NotReady, psycopg.Error, urllib3.exceptions.HTTPError) as error:
+    except _REFUSALS as error:
         return " ".join(str(error).split()) or type(error).__name__
-    except minio_client.error.MinioException as error:
-        return " ".join(str(error).split())
     return None
 
 
@@ -61,7 +79,11 @@ def until_ready(name: str, servers: Servers, seconds: float, alive: Callable[[],
 
 def admin_client(kafka: Kafka) -> AdminClient:
     """Return an administrator's client of the broker that keeps quiet about a broker that is not there yet."""
-    return AdminClient(kafka.client() | {"log_level": 0, "socket.timeout.ms": SECONDS * 1000})
+    return AdminClient(_quiet(kafka))
+
+
+def _quiet(kafka: Kafka) -> dict[str, Any]:
+    return kafka.client() | {"log_level": 0, "socket.timeout.ms": SECONDS * 1000}
 
 
 def s3_client(s3: S3) -> minio_client.Minio:
@@ -82,16 +104,37 @@ def influx_answer(
         {"Content-Type": "application/json", "Authorization": f"Token {influx.token.get_secret_value()}"},
     )
     try:
-        with _opener().open(request, timeout=seconds) as answer:
+        with _opener(influx).open(request, timeout=seconds) as answer:
             return answer.status, json.load(answer)
     except urllib.error.HTTPError as error:
         with error:
             return error.code, error.read().decode(errors="replace").strip()
 
 
-def _opener() -> urllib.request.OpenerDirector:
-    """Return what asks a server of ours, past any proxy."""
-    return urllib.request.build_opener(urllib.request.ProxyHandler({}))
+def _opener(influx: Influx) -> urllib.request.OpenerDirector:
+    """Return what asks a server of ours, past any proxy, and checks its certificate with the configured authority."""
+    return urllib.request.build_opener(
+        urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=_checked(influx.ca))
+    )
+
+
+def _checked(ca: Path | None) -> ssl.SSLContext:
+    return ssl.create_default_context(cafile=None if ca is None else str(ca))
+
+
+def redis_client_of(redis: Redis) -> redis_package.Redis:
+    """Return a client of Redis that tries once, and not for long."""
+    return redis_package.Redis(
+        host=redis.host,
+        port=redis.port,
+        db=redis.database,
+        username=redis.user or None,
+        password=redis.password.get_secret_value() or None,
+        ssl=redis.tls,
+        ssl_ca_certs=None if redis.ca is None else str(redis.ca),
+        socket_timeout=SECONDS,
+        retry=Retry(NoBackoff(), 0),
+    )
 
 
 def sign_in(postgres: Postgres, user: str, password: str, database: str) -> psycopg.Connection[Any]:
@@ -110,12 +153,21 @@ def sign_in(postgres: Postgres, user: str, password: str, database: str) -> psyc
 
 
 def _kafka(servers: Servers) -> None:
-    if not admin_client(servers.kafka).list_topics(timeout=SECONDS).brokers:
+    heard: list[KafkaError] = []
+    client = AdminClient(_quiet(servers.kafka) | {"error_cb": heard.append})
+    try:
+        named = client.list_topics(timeout=SECONDS).brokers
+    except KafkaException as error:
+        for _ in range(HEARD_MAX):
+            client.poll(0)
+        refusal = next((plain(one) for one in heard if is_refusal(one)), None)
+        raise NotReady(refusal or unlike(servers.kafka.client()) or error.args[0].str()) from error
+    if not named:
         raise NotReady("the broker names no brokers")
 
 
 def _influx(servers: Servers) -> None:
-    with _opener().open(f"{servers.influx.url}/health", timeout=SECONDS) as answer:
+    with _opener(servers.influx).open(f"{servers.influx.url}/health", timeout=SECONDS) as answer:
         if b'"pass"' not in answer.read():
             raise NotReady("its health is not `pass`")
 
@@ -147,21 +199,11 @@ def _postgres(servers: Servers) -> None:
 
 
 def _redis(servers: Servers) -> None:
-    """Sign in and ask for a PONG, in Redis's own few words."""
-    with socket.create_connection((servers.redis.host, servers.redis.port), SECONDS) as wire:
-        said = _redis_words(wire, *_redis_sign_in(servers.redis)) + _redis_words(wire, "PING")
-    if said != "+OK+PONG":
-        raise NotReady(said.strip() or "no answer")
-
-
-def _redis_sign_in(redis: Redis) -> list[str]:
-    return ["AUTH", *([redis.user] if redis.user else []), redis.password.get_secret_value()]
-
-
-def _redis_words(wire: socket.socket, *words: str) -> str:
-    told = "".join(f"${len(word.encode())}\r\n{word}\r\n" for word in words)
-    wire.sendall(f"*{len(words)}\r\n{told}".encode())
-    return wire.recv(512).decode().strip()
+    client = redis_client_of(servers.redis)
+    try:
+        client.ping()
+    finally:
+        client.close()
 
 
 _PROBES: dict[str, Callable[[Servers], None]] = {

@@ -3,7 +3,7 @@
 Everything may be done again at any time: what is there stays.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -11,10 +11,14 @@ from minio.error import S3Error
 from psycopg import Connection, sql
 
 from apps.findings import Finding, well
+from apps.stack.kafka_accounts import set_up_accounts
 from apps.stack.passwords import read_secrets
 from apps.stack.places import minio
 from apps.stack.readiness import influx_answer, s3_client, sign_in
+from apps.stack.secured import READER, account_secrets, have_accounts, is_secured
+from apps.stack.store_accounts import influx_tokens, minio_keys, postgres_reader, redis_users
 from apps.stack.topic_setup import set_up_topics
+from config.accounts import Account, read_accounts
 from config.servers import S3, Influx, Postgres, Servers
 from config.topics import read_topics
 from connectors.postgres.migrations import upgrade
@@ -29,16 +33,26 @@ class SetUpFailed(RuntimeError):
 
 
 def set_up(name: str, servers: Servers) -> Iterator[Finding]:
-    """Set a server up and yield what was done; Redis needs nothing."""
+    """Set a server up and yield what was done, its accounts too where `ita stack secrets --secure` has made them."""
+    topics = read_topics()
+    accounts = read_accounts(topics) if have_accounts() else {}
     steps: dict[str, Callable[[], Iterator[Finding] | list[Finding]]] = {
-        "kafka": lambda: set_up_topics(servers.kafka, read_topics()),
+        "kafka": lambda: set_up_topics(servers.kafka, topics),
         "s3": lambda: _bucket(servers.s3),
         "minio": lambda: _bucket(minio(servers).s3),
         "influx": lambda: _organisation(servers.influx),
-        "postgres": lambda: _database(servers.postgres),
+        "postgres": lambda: _database(servers.postgres, accounts),
+    }
+    with_accounts: dict[str, Callable[[], Iterator[Finding]]] = {
+        "kafka": lambda: set_up_accounts(servers.kafka, accounts),
+        "minio": lambda: minio_keys(minio(servers).s3, accounts),
+        "influx": lambda: influx_tokens(servers.influx, accounts, _influx),
+        "redis": lambda: redis_users(servers.redis, accounts),
     }
     if name in steps:
         yield from steps[name]()
+    if accounts and name in with_accounts and is_secured(name, servers):
+        yield from with_accounts[name]()
 
 
 def _bucket(s3: S3) -> Iterator[Finding]:
@@ -95,7 +109,7 @@ def _influx(influx: Influx, path: str, body: dict[str, Any] | None = None, missi
     return said
 
 
-def _database(postgres: Postgres) -> Iterator[Finding]:
+def _database(postgres: Postgres, accounts: Mapping[str, Account]) -> Iterator[Finding]:
     """Make roles and database, give the desk's role no more than a door, and migrate as the owner."""
     secrets = read_secrets()
     owner = secrets["ITA_POSTGRES_OWNER__PASSWORD"]
@@ -126,6 +140,14 @@ def _database(postgres: Postgres) -> Iterator[Finding]:
     yield well("PostgreSQL", f"database {postgres.database} {words}, roles {OWNER} and {postgres.user}")
     upgrade(postgres.url(OWNER, owner))
     yield well("tables", "tables up to date")
+    if readers := [name for name, account in accounts.items() if account.stores == "read"]:
+        with (
+            sign_in(postgres, "postgres", admin, "postgres") as connection,
+            sign_in(postgres, OWNER, owner, postgres.database) as owning,
+        ):
+            _role(connection, READER, account_secrets(readers[0])["ITA_POSTGRES__PASSWORD"])
+            postgres_reader(postgres, connection, owning)
+        yield well("PostgreSQL", f"role {READER}, which reads")
 
 
 def _role(connection: Connection[Any], role: str, password: str) -> None:

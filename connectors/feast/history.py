@@ -15,6 +15,7 @@ from pathlib import Path
 
 import polars as pl
 
+from connectors.lake.names import files_of
 from connectors.lake.schemas import MARKET
 from domain.market import SECOND
 from features.catalogue import CATALOGUE, feature
@@ -31,7 +32,7 @@ class HistoryError(ValueError):
 
 def lake_features(lake: Path) -> pl.LazyFrame:
     """Return topic `features` of a lake with names as text; raises HistoryError where it holds none."""
-    files = sorted((lake / "features").glob("date=*/*.parquet"))
+    files = files_of(lake, "features")
     if not files:
         raise HistoryError(
             f"{lake} holds no feature rows yet; let the run come to its end, or past the end of its first day"

@@ -38,7 +38,18 @@ from connectors.feast.codec import (
     newest,
     push_frame,
 )
-from connectors.feast.store import SQLITE, Declare, Online, open_store, passes, prepare, push, read_online
+from connectors.feast.store import (
+    SQLITE,
+    Declare,
+    Online,
+    open_store,
+    passes,
+    prepare,
+    push,
+    read_online,
+    refused,
+    speaks_otherwise,
+)
 from connectors.patience import Patience
 from domain.market import FeatureRows
 from features.family import Feature
@@ -132,6 +143,7 @@ class FeastPartition(StatefulSinkPartition[FeatureItem, FeastState]):
         self._pushed_at = clock()
         self._lock = threading.Lock()
         self._patience = Patience()
+        self._store = online
         self._online = OnlineRows(folder, self._names, features, declare, online)
         self._thread = ThreadPoolExecutor(1, "feature_store")
         self._opened = self._thread.submit(self._online.open)
@@ -186,7 +198,14 @@ class FeastPartition(StatefulSinkPartition[FeatureItem, FeastState]):
         with self._lock:
             which = np.flatnonzero(self._waiting)
             keys, values = self._rows[which], self._values[which]
-        self._patience.until_done("the online store", lambda: self._online.push(keys, values), passes)
+        try:
+            self._patience.until_done(
+                "the online store",
+                lambda: self._online.push(keys, values),
+                lambda failure: passes(failure) and not speaks_otherwise(self._store),
+            )
+        except Exception as failure:
+            raise refused(failure) from failure
         with self._lock:
             same = self._rows[which] == keys
             self._waiting[which[same]] = False

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
+from connectors.trust import advice, lasting, wants_tls
 from features.family import Feature
 
 VIEW = "bar_features"
@@ -42,6 +43,10 @@ class NoFeatureStore(ValueError):
     """A folder holds no feature store; says what to do."""
 
 
+class OnlineRefused(RuntimeError):
+    """The online store answered, and what was asked is not allowed, or it is not to be trusted."""
+
+
 class Declared(NamedTuple):
     """What a feature store was made for."""
 
@@ -49,9 +54,23 @@ class Declared(NamedTuple):
     features: tuple[str, ...]
 
 
-def redis_store(host: str, port: int, database: int = 0, *, tls: bool = False, secret: str = "") -> Online:
-    """Return an online store on Redis; `secret` names the environment variable that holds the password."""
+def redis_store(
+    host: str,
+    port: int,
+    database: int = 0,
+    *,
+    tls: bool = False,
+    ca: str = "",
+    user: str = "",
+    secret: str = "",
+) -> Online:
+    """Return an online store on Redis; `user` and `secret` name environment variables that hold user and password.
+
+    `ca` names the file of the issuer of its certificate.
+    """
     parts = [f"{host}:{port}", f"db={database}", *(["ssl=true"] if tls else [])]
+    parts += [f"ssl_ca_certs={ca}"] if ca else []
+    parts += [f"username=${{{user}}}"] if user else []
     parts += [f"password=${{{secret}}}"] if secret else []
     return {"type": "redis", "connection_string": ",".join(parts)}
 
@@ -60,8 +79,31 @@ def passes(failure: Exception) -> bool:
     """Say whether an online store is gone or slow, and may be back."""
     from redis import exceptions  # noqa: PLC0415  with Feast, when it is needed
 
-    return isinstance(failure, (exceptions.ConnectionError, exceptions.TimeoutError)) and not isinstance(
-        failure, (exceptions.AuthenticationError, exceptions.AuthorizationError)
+    return (
+        isinstance(failure, (exceptions.ConnectionError, exceptions.TimeoutError))
+        and not isinstance(failure, (exceptions.AuthenticationError, exceptions.AuthorizationError))
+        and not lasting(failure)
+    )
+
+
+def speaks_otherwise(online: Online) -> bool:
+    """Say whether a Redis that is configured without TLS speaks it."""
+    where, *settings = str(online.get("connection_string", "")).split(",")
+    return "ssl=true" not in settings and wants_tls(f"redis://{where}")
+
+
+def refused(failure: Exception) -> Exception:
+    """Return the plain error of what Redis refuses for good, or of how it is spoken to; any other error as it is."""
+    from redis import exceptions  # noqa: PLC0415  with Feast, when it is needed
+
+    if not isinstance(failure, exceptions.RedisError):
+        return failure
+    said = " ".join(str(failure).split())
+    if lasting(failure) or passes(failure):
+        return OnlineRefused(f"the online store on Redis cannot be spoken to: {said}; {advice('REDIS')}")
+    return OnlineRefused(
+        f"the online store on Redis refuses: {said}; it signs in with ITA_REDIS__USER and ITA_REDIS__PASSWORD, "
+        "config/accounts.yaml says what the user may do, and `ita stack init` makes it so"
     )
 
 

@@ -18,6 +18,7 @@ from connectors.files.canonical import canonical_chunks
 from connectors.files.column_mapping import mapped, roles_of
 from connectors.files.lake_reference import kept_reference
 from connectors.files.new_york import day_bounds, days_of
+from connectors.lake.names import files_of
 from connectors.source import SourceError, selected_days, selected_names
 from domain.instruments import Instrument, Split
 from domain.market import Chunk, complete_ticks
@@ -92,17 +93,17 @@ class LakeTicks:
 
 def _tick_files(lake: Path, stage: str) -> list[Path]:
     """Return the files of the trades and quotes of a stage, in order of topic, shard and the shard's rows."""
-    paths = [
-        path
-        for topic in ("trades", "quotes")
-        for path in (lake / f"{stage}.{topic}").glob("date=*/*.parquet")
-    ]
+    paths = [path for topic in ("trades", "quotes") for path in files_of(lake, f"{stage}.{topic}")]
     return sorted(paths, key=lambda path: (path.parent.parent.name, path.stem, path.parent.name))
 
 
 def _open(path: Path) -> pq.ParquetFile:
     try:
         return pq.ParquetFile(path)
+    except FileNotFoundError as gone:
+        raise SourceError(
+            f"{path} went while the lake was read; where it was compacted meanwhile, begin again"
+        ) from gone
     except (pa.ArrowException, OSError) as failure:
         raise SourceError(
             f"{path} is no whole Parquet file ({failure}); restore it, or take it away"

@@ -22,6 +22,7 @@ from urllib3.exceptions import HTTPError
 
 from connectors.influx.codec import body_of
 from connectors.patience import Patience
+from connectors.trust import advice, lasting, wants_tls
 
 TIMEOUT_SECONDS = 30
 BATCHES_WAITING_MAX = 2
@@ -174,6 +175,9 @@ class LineWriter:
         try:
             self._api.write(bucket=self._server.bucket, record=bytes(body_of(lines)))
         except ApiException as failure:
+            if lasting(failure):
+                said = f"{self._what} cannot be spoken to: {message_of(failure)}; {advice('INFLUX')}"
+                raise InfluxRefused(said) from failure
             if failure.status in HALVED:
                 return failure
             if passes(failure):
@@ -182,14 +186,20 @@ class LineWriter:
                 f"{self._what} refuses: {failure.status} {message_of(failure)}; `ita stack init` makes the bucket, and "
                 f"the token comes from ITA_INFLUX__TOKEN"
             ) from failure
+        except (HTTPError, OSError) as failure:
+            if wants_tls(self._server.url):
+                said = f"{self._what} speaks TLS, and http is configured; {advice('INFLUX')}"
+                raise InfluxRefused(said) from failure
+            raise
         return None
 
 
 def passes(failure: Exception) -> bool:
     """Say whether an error is the server's absence or its being busy, which ends by itself."""
+    if lasting(failure):
+        return False
     if isinstance(failure, ApiException):
-        certificate = "certificate" in str(failure.reason).lower()
-        return (failure.status in BUSY and not certificate) or (failure.status or 0) >= 500
+        return failure.status in BUSY or (failure.status or 0) >= 500
     return isinstance(failure, HTTPError | OSError)
 
 

@@ -6,10 +6,21 @@ from typing import NamedTuple
 
 from confluent_kafka import OFFSET_INVALID, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from connectors.kafka.client import Doubt, KafkaCluster, Place, Watch, classified, consumer_of
+from connectors.kafka.client import (
+    ANSWER_SECONDS,
+    Doubt,
+    KafkaCluster,
+    KafkaRefused,
+    Place,
+    Watch,
+    classified,
+    consumer_of,
+    unlike,
+)
 from connectors.kafka.codec import AT, Standing, standing_of
 
-ANSWER_SECONDS = 10.0
+ASK_SECONDS = 1.0
+HEARD_MAX = 10
 FIRST_LOOK_BACK = 2
 """A message and the mark that commits it."""
 MILLISECOND = 1_000_000
@@ -29,33 +40,44 @@ def edges_of(consumer: Consumer, cluster: KafkaCluster, watch: Watch, place: Pla
 
 
 def partitions_of(consumer: Consumer, cluster: KafkaCluster, watch: Watch, topic: str) -> list[Place]:
-    """Return the partitions of a topic; raises KafkaRefused, Doubt."""
-    try:
-        found = consumer.list_topics(cluster.topic(topic), timeout=ANSWER_SECONDS).topics[
-            cluster.topic(topic)
-        ]
-    except KafkaException as failure:
-        listened(consumer, watch)
-        raise classified(failure.args[0], f"topic {topic}") from failure
+    """Return the partitions of a topic; raises KafkaRefused, Doubt.
+
+    A refused sign-in is an answer that a client keeps to itself, so it is asked for between short waits.
+    """
+    patience_ends, name = monotonic() + ANSWER_SECONDS, cluster.topic(topic)
+    while True:
+        try:
+            found = consumer.list_topics(name, timeout=ASK_SECONDS).topics[name]
+            break
+        except KafkaException as failure:
+            listened(consumer, watch)
+            meant = classified(failure.args[0], f"topic {topic}")
+            if not isinstance(meant, Doubt) or monotonic() > patience_ends:
+                raise meant from failure
     if found.error is not None:
         raise classified(found.error, f"topic {topic}")
     return [Place(topic, number) for number in sorted(found.partitions)]
 
 
 def partition_count(cluster: KafkaCluster, topic: str) -> int:
-    """Return how many partitions a topic has; raises KafkaRefused, Doubt."""
+    """Return how many partitions a topic has; raises KafkaRefused (also where the broker speaks otherwise), Doubt."""
     watch = Watch(f"kafka topic {topic}")
     consumer = consumer_of(cluster, watch)
     try:
         return len(partitions_of(consumer, cluster, watch, topic))
+    except Doubt as doubt:
+        if (said := unlike(cluster.client)) is not None:
+            raise KafkaRefused(f"kafka topic {topic}: {said}") from doubt
+        raise
     finally:
         consumer.close()
 
 
 def listened(consumer: Consumer, watch: Watch) -> None:
     """Let a consumer say why it cannot reach the broker; raises KafkaRefused where it was refused."""
-    consumer.poll(0)
-    watch.look()
+    for _ in range(HEARD_MAX):
+        consumer.poll(0)
+        watch.look()
 
 
 def read_to_end(

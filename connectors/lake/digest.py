@@ -20,8 +20,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from connectors.lake.names import files_of
 from connectors.lake.schemas import TOTAL_ORDER, UnknownTopic, type_name
-from connectors.lake.staging import STAGING
+from connectors.lake.shelf import STAGING
 
 SLICE_VALUES = 4_000_000
 """About how many values of all columns a slice holds: a topic with many columns is read in fewer rows at a time."""
@@ -77,17 +78,14 @@ def digests(lake: Path) -> dict[str, str]:
 def counts(lake: Path) -> dict[str, int]:
     """Return the number of rows of each topic."""
     return {
-        topic: sum(pq.read_metadata(path).num_rows for path in _files(lake, topic)) for topic in topics(lake)
+        topic: sum(pq.read_metadata(path).num_rows for path in files_of(lake, topic))
+        for topic in topics(lake)
     }
-
-
-def _files(lake: Path, topic: str) -> list[Path]:
-    return sorted((lake / topic).glob("date=*/*.parquet"))
 
 
 def _groups(lake: Path, topic: str) -> list[_Group]:
     groups: list[_Group] = []
-    for path in _files(lake, topic):
+    for path in files_of(lake, topic):
         metadata = pq.read_metadata(path)
         column = metadata.schema.to_arrow_schema().names.index("event_at")
         for number in range(metadata.num_row_groups):

@@ -38,9 +38,11 @@ from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 from numpy.typing import NDArray
 
 from connectors.lake.codec import MarketCodec
+from connectors.lake.joined import JoinedShelf
 from connectors.lake.lanes import LakeItem, TopicEnd, encoded, lane_of, merged
-from connectors.lake.shelf import LocalShelf, Shelf, shelf_mark, synchronise
-from connectors.lake.staging import STAGING, append, publish, restore, staged_path
+from connectors.lake.names import shelf_mark
+from connectors.lake.shelf import STAGING, LocalShelf, OpenShelf, synchronise
+from connectors.lake.staging import append, publish, restore, staged_path
 from domain.market import DAY_SECONDS, SECOND
 
 DAY = DAY_SECONDS * SECOND
@@ -81,7 +83,7 @@ class LakeSink(FixedPartitionedSink[LakeItem, LakeState]):
         *,
         rows_per_file: int = ROWS_PER_FILE,
         durable: bool = True,
-        shelf: Callable[[], Shelf] | None = None,
+        shelf: Callable[[], OpenShelf] | None = None,
     ) -> None:
         wrong = next((shard for shard in shards if not re.fullmatch(r"[A-Za-z0-9_.]+", shard)), None)
         if wrong is not None or len(set(shards)) != len(shards) or not shards:
@@ -140,11 +142,11 @@ class LakePartition(StatefulSinkPartition[LakeItem, LakeState]):
         *,
         rows_per_file: int = ROWS_PER_FILE,
         durable: bool = True,
-        shelf: Shelf | None = None,
+        shelf: OpenShelf | None = None,
     ) -> None:
         self._lake, self._shard, self._codec = lake, shard, codec
         self._rows_per_file, self._durable = rows_per_file, durable
-        self._shelf = shelf or LocalShelf(lake, durable=durable)
+        self._shelf = JoinedShelf(shelf or LocalShelf(lake, durable=durable))
         self._folder = lake / STAGING / shard
         self._folder.mkdir(parents=True, exist_ok=True)
         self._lock = _locked(lake / STAGING / f"{shard}.lock", shard)

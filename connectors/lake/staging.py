@@ -14,9 +14,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from connectors.lake.shelf import Shelf
+from connectors.lake.shelf import STAGING, Shelf
 
-STAGING = ".staging"
 ROWS_PER_GROUP = 131_072
 
 
@@ -82,15 +81,18 @@ def publish(staged: Path, length: int, rows: int, shelf: Shelf, mark: str) -> No
     The staged file is taken away. Publishing the same rows again puts the same file in the same place.
     """
     made = staged.with_suffix(".parquet")
-    _write(made, in_groups(staged_batches(staged, length), ROWS_PER_GROUP))
+    write_groups(made, in_groups(staged_batches(staged, length), ROWS_PER_GROUP))
     shelf.put(made, mark, rows)
     made.unlink(missing_ok=True)
     staged.unlink()
 
 
-def _write(path: Path, groups: Iterator[pa.Table]) -> None:
+def write_groups(path: Path, groups: Iterator[pa.Table], said: dict[str, str] | None = None) -> None:
+    """Write a file in row groups as they come, at least one, with what is `said` of it in its last lines."""
     first = next(groups)
     with pq.ParquetWriter(path, first.schema, **_layout(first.schema)) as writer:
+        if said:
+            writer.add_key_value_metadata(said)
         writer.write_table(first, row_group_size=ROWS_PER_GROUP)
         for group in groups:
             writer.write_table(group, row_group_size=ROWS_PER_GROUP)

@@ -7,6 +7,8 @@ import psycopg
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.pool import NullPool
 
+from connectors.trust import advice, lasting
+
 CONNECT_SECONDS = 10
 QUIET_SECONDS = 10
 UNANSWERED_SECONDS = 30
@@ -99,6 +101,8 @@ def _plain(url: str) -> psycopg.Connection[Any]:
 
 def refused(url: str, failure: BaseException) -> PostgresRefused:
     """Return the plain error of what the server refuses for good."""
+    if lasting(failure):
+        return PostgresRefused(f"{place_of(url)} cannot be spoken to: {words(failure)}; {advice('POSTGRES')}")
     return PostgresRefused(
         f"{place_of(url)} refuses: {words(failure)}; `ita stack init` makes roles, grants and tables, and the password "
         f"comes from ITA_POSTGRES__PASSWORD"

@@ -19,7 +19,7 @@ generation; who has lost the connection goes on only with the lock and while no 
 import logging
 import secrets
 import socket
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -32,7 +32,7 @@ from connectors.patience import Patience
 from connectors.postgres.connection import connected, of_the_row, passes, place_of, refused, words
 from connectors.postgres.migrations import check_of
 from connectors.postgres.models import TABLES, WRITERS, desk_metadata
-from connectors.relational.codec import Row, rows_of
+from connectors.relational.codec import Row, rows_of, streams_of
 from domain.decisions import Quarantined
 from domain.envelope import record_id
 
@@ -191,13 +191,15 @@ class PostgresPartition(StatefulSinkPartition[PostgresItem, int]):
         ]
         if not records:
             return
-        rows = rows_of(records, TABLES)
-        refusals = self._persist(lambda: self._write(records, rows))
+        refusals = self._persist(lambda: self._write(records, streams_of(records, TABLES)))
         self._taken += len(records)
         self.quarantined += refusals
 
-    def _write(self, records: list[msgspec.Struct], rows: dict[str, list[Row]]) -> int:
-        """Write records in one transaction; return how many were refused."""
+    def _write(self, records: list[msgspec.Struct], rows: dict[str, Iterator[Row]]) -> int:
+        """Write records in one transaction; return how many were refused.
+
+        Rows are made while the server is at work on those before them.
+        """
         if self._connection.closed:
             self._connection = self._again()
         try:

@@ -65,9 +65,12 @@ PKGCONFIG
 }
 
 start_server() {
+    local encryption=()
+    [ -z "$TLS" ] || encryption=(--tls-cert "$TLS/influx.crt" --tls-key "$TLS/influx.key" --tls-min-version 1.2)
     chmod 700 "$FOLDER"
     launch "$BINARY" --http-bind-address "127.0.0.1:$PORT" --reporting-disabled --ui-disabled \
-        --bolt-path "$FOLDER/influxd.bolt" --sqlite-path "$FOLDER/influxd.sqlite" --engine-path "$FOLDER/engine"
+        --bolt-path "$FOLDER/influxd.bolt" --sqlite-path "$FOLDER/influxd.sqlite" --engine-path "$FOLDER/engine" \
+        "${encryption[@]}"
 }
 
 serve

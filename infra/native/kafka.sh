@@ -1,5 +1,7 @@
 #!/usr/bin/env bash
-# One Kafka broker and controller (KRaft) on loopback; the controller listens on the port after the broker's.
+# One Kafka broker and controller (KRaft) on loopback; the controller listens on the port after the broker's. With ITA_STACK_TLS
+# clients sign in (SCRAM-SHA-512 over TLS), rules say who may do what, and the broker's own parts know each other by certificate;
+# they meet on the two ports that follow.
 . "$(dirname "${BASH_SOURCE[0]}")/server.sh"
 . "$(dirname "${BASH_SOURCE[0]}")/toolchains.sh"
 
@@ -68,6 +70,7 @@ POM
 make_archive() {
     local trial pid
     trial=$(mktemp -d)
+    TLS=
     write_properties "$trial" 0 0 >"$trial/server.properties"
     format "$trial"
     java -Xmx512m -XX:+UseSerialGC -XX:ArchiveClassesAtExit="$ARCHIVE.new" \
@@ -86,17 +89,20 @@ make_archive() {
     rm -rf "$trial"
 }
 
-run_java() {
-    java -Xmx256m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 \
-        -Dlog4j2.configurationFile="$HOME_FOLDER/log4j2.properties" -cp "$(cat "$HOME_FOLDER/classpath")" "$@"
-}
-
+# Its words come from a file, so that no process list shows the password that they may hold.
 format() {
-    local id
+    local id done=0
     # A cluster's name must not begin with '-'.
     id=A$(head -c16 /dev/urandom | base64 | tr '+/' '-_' | tr -d = | cut -c2-)
-    run_java kafka.tools.StorageTool format -t "$id" -c "$1/server.properties" >"$1/format.log" 2>&1 ||
-        fail "Kafka's storage could not be formatted: $(tail -3 "$1/format.log")"
+    (umask 077 && {
+        printf '"%s"\n' -cp "$(cat "$HOME_FOLDER/classpath")" kafka.tools.StorageTool format -t "$id" -c "$1/server.properties"
+        [ -z "$TLS" ] || printf '"%s"\n' --add-scram "SCRAM-SHA-512=[name=${ITA_KAFKA__USERNAME:?},password=${ITA_KAFKA__PASSWORD:?}]"
+    } >"$1/format.words")
+    java -Xmx256m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Dlog4j2.configurationFile="$HOME_FOLDER/log4j2.properties" \
+        "@$1/format.words" >"$1/format.log" 2>&1 || done=$?
+    rm -f "$1/format.words"
+    [ "$done" -eq 0 ] || fail "Kafka's storage could not be formatted: $(tail -3 "$1/format.log")"
+    [ -z "$TLS" ] || touch "$1/data/signed-in"
 }
 
 # After SIGKILL a restart waits for the old session: three seconds in place of nine.
@@ -106,10 +112,6 @@ process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:$3
 controller.listener.names=CONTROLLER
-listeners=PLAINTEXT://127.0.0.1:$2,CONTROLLER://127.0.0.1:$3
-advertised.listeners=PLAINTEXT://127.0.0.1:$2
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
-inter.broker.listener.name=PLAINTEXT
 log.dirs=$1/data
 num.partitions=1
 auto.create.topics.enable=false
@@ -128,10 +130,51 @@ num.io.threads=4
 broker.heartbeat.interval.ms=500
 broker.session.timeout.ms=3000
 PROPERTIES
+    if [ -n "$TLS" ]; then write_secured "$@"; else write_plain "$@"; fi
+}
+
+write_plain() {
+    cat <<PROPERTIES
+listeners=PLAINTEXT://127.0.0.1:$2,CONTROLLER://127.0.0.1:$3
+advertised.listeners=PLAINTEXT://127.0.0.1:$2
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+inter.broker.listener.name=PLAINTEXT
+PROPERTIES
+}
+
+write_secured() {
+    cat <<PROPERTIES
+listeners=CLIENT://127.0.0.1:$2,CONTROLLER://127.0.0.1:$3,INTERNAL://127.0.0.1:$(($3 + 1))
+advertised.listeners=CLIENT://127.0.0.1:$2,INTERNAL://127.0.0.1:$(($3 + 1))
+listener.security.protocol.map=CLIENT:SASL_SSL,CONTROLLER:SSL,INTERNAL:SSL
+inter.broker.listener.name=INTERNAL
+ssl.keystore.type=PEM
+ssl.keystore.location=$1/broker.pem
+ssl.truststore.type=PEM
+ssl.truststore.location=$TLS/ca.crt
+ssl.enabled.protocols=TLSv1.3,TLSv1.2
+listener.name.client.ssl.client.auth=none
+listener.name.controller.ssl.client.auth=required
+listener.name.internal.ssl.client.auth=required
+sasl.enabled.mechanisms=SCRAM-SHA-512
+listener.name.client.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
+authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+allow.everyone.if.no.acl.found=false
+super.users=User:CN=ita-kafka;User:${ITA_KAFKA__USERNAME:?}
+PROPERTIES
+}
+
+# Who signs in first is written when the storage is formatted; storage without that lets nobody in.
+prepare_secured() {
+    [ ! -f "$FOLDER/data/meta.properties" ] || [ -f "$FOLDER/data/signed-in" ] ||
+        fail "Kafka's data in $FOLDER were made without sign-in; set ITA_STACK to another folder, or delete this one to begin anew"
+    wait_for_port $((PORT + 2))
+    (umask 077 && cat "$TLS/kafka.key" "$TLS/kafka.crt" "$TLS/ca.crt" >"$FOLDER/broker.pem")
 }
 
 start_server() {
     wait_for_port $((PORT + 1))
+    [ -z "$TLS" ] || prepare_secured
     write_properties "$FOLDER" "$PORT" $((PORT + 1)) >"$FOLDER/server.properties"
     [ -f "$FOLDER/data/meta.properties" ] || format "$FOLDER"
     launch java -Xms128m -Xmx512m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 \

@@ -34,6 +34,12 @@ build() {
 start_server() {
     chmod 700 "$FOLDER"
     mkdir -p "$FOLDER/data"
+    rm -rf "$FOLDER/certificates"
+    mkdir "$FOLDER/certificates"
+    if [ -n "$TLS" ]; then
+        cp "$TLS/minio.crt" "$FOLDER/certificates/public.crt"
+        cp "$TLS/minio.key" "$FOLDER/certificates/private.key"
+    fi
     export HOME=$FOLDER MINIO_UPDATE=off MINIO_BROWSER=off
     export MINIO_ROOT_USER=${ITA_S3__ACCESS_KEY:?} MINIO_ROOT_PASSWORD=${ITA_S3__SECRET_KEY:?}
     launch "$BINARY" server --quiet --address "127.0.0.1:$PORT" --certs-dir "$FOLDER/certificates" "$FOLDER/data"

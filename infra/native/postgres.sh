@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# PostgreSQL on loopback, of the distribution. It refuses to be root, so root runs it as the user postgres.
+# PostgreSQL on loopback, of the distribution. It refuses to be root, so root runs it as the user postgres. It always offers TLS, with
+# a certificate of its own; with ITA_STACK_TLS it lets nobody in without.
 . "$(dirname "${BASH_SOURCE[0]}")/server.sh"
 
 STOP="INT 30" # fast: open transactions are rolled back
@@ -57,14 +58,26 @@ unix_socket_directories = ''
 ssl = on
 password_encryption = scram-sha-256
 SETTINGS
-    echo 'host all all 127.0.0.1/32 scram-sha-256' >"$DATA/pg_hba.conf"
     own "$DATA"
     as_owner touch "$DATA/complete"
+}
+
+# Asked at each start, so that the same data can be served either way.
+write_access() {
+    local kind=host
+    if [ -n "$TLS" ]; then
+        kind=hostssl
+        (umask 077 && cat "$TLS/postgres.key" >"$DATA/server.key")
+        cat "$TLS/postgres.crt" >"$DATA/server.crt"
+    fi
+    echo "$kind all all 127.0.0.1/32 scram-sha-256" >"$DATA/pg_hba.conf"
+    own "$DATA/server.key" "$DATA/server.crt" "$DATA/pg_hba.conf"
 }
 
 start_server() {
     find_data
     [ -e "$DATA/complete" ] || create_data
+    write_access
     as_owner "$BINARIES/pg_ctl" -D "$DATA" -l "$DATA/server.log" -o "-p $PORT" -w -t 60 start >"$FOLDER/start.log" 2>&1 ||
         fail "PostgreSQL did not start: $(tail -n 3 "$DATA/server.log" "$FOLDER/start.log")"
     ln -sfn "$DATA/server.log" "$FOLDER/log"

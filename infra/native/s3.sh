@@ -22,16 +22,39 @@ install_server() {
     flock -u 9
 }
 
-# The one identity, so that a request without its key is refused.
+# Who signs in: the desk, and the accounts of ITA_S3_IDENTITIES (a JSON list); a request without a key is refused.
 write_identities() {
+    local more=${ITA_S3_IDENTITIES:-[]}
+    more=${more#[}
+    more=${more%]}
     cat <<IDENTITIES
 {"identities": [{"name": "desk", "actions": ["Admin", "Read", "List", "Tagging", "Write"],
-  "credentials": [{"accessKey": "${ITA_S3__ACCESS_KEY:?}", "secretKey": "${ITA_S3__SECRET_KEY:?}"}]}]}
+  "credentials": [{"accessKey": "${ITA_S3__ACCESS_KEY:?}", "secretKey": "${ITA_S3__SECRET_KEY:?}"}]}${more:+, $more}]}
 IDENTITIES
 }
 
+# Its other parts know each other by certificate, and take nothing that the S3 server has not signed.
+secure_parts() {
+    local part
+    printf '[grpc]\nca = "%s"\n' "$TLS/ca.crt"
+    for part in volume master filer s3 admin worker client msg_broker msg_agent; do
+        printf '[grpc.%s]\ncert = "%s"\nkey = "%s"\n' "$part" "$TLS/s3.crt" "$TLS/s3.key"
+    done
+}
+
+random_key() { head -c32 /dev/urandom | base64; }
+
 start_server() {
+    local encryption=()
     chmod 700 "$FOLDER"
+    rm -f "$FOLDER/security.toml"
+    if [ -n "$TLS" ]; then
+        encryption=(-s3.cert.file="$TLS/s3.crt" -s3.key.file="$TLS/s3.key")
+        secure_parts >"$FOLDER/security.toml"
+        WEED_JWT_SIGNING_KEY=$(random_key) WEED_JWT_SIGNING_READ_KEY=$(random_key)
+        WEED_JWT_FILER_SIGNING_KEY=$(random_key) WEED_JWT_FILER_SIGNING_READ_KEY=$(random_key)
+        export WEED_JWT_SIGNING_KEY WEED_JWT_SIGNING_READ_KEY WEED_JWT_FILER_SIGNING_KEY WEED_JWT_FILER_SIGNING_READ_KEY
+    fi
     mkdir -p "$FOLDER/data"
     (umask 077 && write_identities >"$FOLDER/identities.json")
     export WEED_ADMIN_PASSWORD=$ITA_S3__SECRET_KEY
@@ -41,7 +64,8 @@ start_server() {
         -volume.port=$((PORT + 4)) -volume.port.grpc=$((PORT + 5)) \
         -filer.port=$((PORT + 6)) -filer.port.grpc=$((PORT + 7)) \
         -admin.port=$((PORT + 8)) \
-        -s3.port.iceberg=0 -s3.port.lance=0 -webdav=false -master.telemetry=false
+        -s3.port.iceberg=0 -s3.port.lance=0 -webdav=false -master.telemetry=false \
+        "${encryption[@]}"
 }
 
 serve

@@ -1,7 +1,8 @@
 # shellcheck shell=bash
 # What the servers' scripts share; they source it. Each is called as
 #     SERVER.sh install | start FOLDER PORT | stop FOLDER | kill FOLDER | pid FOLDER
-# FOLDER holds a server's data, its log and the file `pid`; passwords come by the environment (ITA_...).
+# FOLDER holds a server's data, its log and the file `pid`; passwords come by the environment (ITA_...), and so does ITA_STACK_TLS,
+# the folder of the certificates (ca.crt, SERVER.crt, SERVER.key) where the server is to speak TLS and to ask for sign-in.
 # `start` returns when the process is up; whether it is ready for work is asked by `ita stack up`.
 set -euo pipefail
 
@@ -9,6 +10,7 @@ CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/ita
 COMMAND=${1:?install, start, stop, kill or pid}
 FOLDER=${2:-}
 PORT=${3:-}
+TLS=${ITA_STACK_TLS:-}
 [ "$(uname -s)" = Linux ] || { echo "servers without Docker need Linux; this is $(uname -s)" >&2; exit 1; }
 if [ "$COMMAND" != install ]; then
     : "${FOLDER:?a folder for the state of the server}"

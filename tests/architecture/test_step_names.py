@@ -49,7 +49,7 @@ def flows(tmp_path_factory):
             made.stages,
         ),
         served_execution.build(
-            served_execution.ServedExecutionEdges(read, read, book.lake, book.lake, book.lake), made.stages
+            served_execution.ServedExecutionEdges(read, read, book.lake, book.lake), made.stages
         ),
         sinks.build(
             sinks.SinkEdges(

@@ -56,3 +56,17 @@ def test_the_sinks_benchmark_compares_every_sink_with_its_plain_client():
         assert found["seconds"][plain] == min(
             spent for way, spent in found["seconds"].items() if not way.startswith("sink")
         )
+
+
+@pytest.mark.usefixtures("redis")
+def test_the_feature_benchmark_asks_the_sdk_the_server_and_redis_itself_for_the_same_values():
+    line, _ = measured("feature_serving.py")
+
+    for group in ("one_instrument", "100_instruments"):
+        for side in ("plain", "sdk", "server"):
+            assert 0 < line[group][side]["p50_ms"] <= line[group][side]["p99_ms"]
+        for side in ("sdk", "server"):
+            found = line[group][side]
+            assert found["ratio"] == pytest.approx(
+                line[group]["plain"]["p50_ms"] / found["p50_ms"], abs=0.001
+            )

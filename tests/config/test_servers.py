@@ -2,7 +2,7 @@
 
 import pytest
 
-from config.servers import read_servers
+from config.servers import account_file, read_servers, sign_in_as
 from config.settings import SettingsError
 
 
@@ -54,3 +54,23 @@ def test_a_value_that_cannot_be_used_is_named(elsewhere, words, said):
 
     with pytest.raises(SettingsError, match=said):
         read_servers(elsewhere)
+
+
+def test_an_authority_that_is_not_there_is_named_with_what_makes_one(elsewhere, monkeypatch):
+    monkeypatch.setenv("ITA_KAFKA__CA", str(elsewhere / "none.crt"))
+
+    with pytest.raises(SettingsError, match=r"kafka\.ca.*not there; `ita stack secrets --secure` makes one"):
+        read_servers(elsewhere)
+
+
+def test_a_worker_reads_its_own_file_of_secrets_where_there_is_one(elsewhere):
+    (elsewhere / ".env").write_text("ITA_KAFKA__USERNAME=admin\n")
+    account_file("sinks").parent.mkdir()
+    account_file("sinks").write_text("ITA_KAFKA__USERNAME=sinks\n")
+
+    found = []
+    for account in ("decisions", "sinks"):
+        sign_in_as(account)
+        found.append(read_servers(elsewhere).kafka.username)
+
+    assert found == ["admin", "sinks"]

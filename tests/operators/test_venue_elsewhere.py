@@ -6,6 +6,7 @@ from collections import Counter, deque
 from dataclasses import replace
 from decimal import Decimal
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -155,6 +156,19 @@ def test_what_is_said_again_after_a_restart_changes_nothing():
 
     assert report is None
     assert line.quiet_until() == 9_000
+
+
+def test_a_desk_that_begins_anew_hears_of_requests_that_it_has_yet_to_make_again():
+    line = RemoteVenue(RemoteState(), PARAMS)
+    line.hear(Promise(requests=1, executions=0, quiet_until=9_000))
+
+    line.send(order(), 0, Decimal("0.01"), 1_000)
+    again = line.quiet_until()
+    line.send(msgspec.structs.replace(order("o2"), sequence=2), 0, Decimal("0.01"), 2_000)
+    before = line.quiet_until()
+    line.hear(Promise(requests=2, executions=0, quiet_until=8_000))
+
+    assert (again, before, line.quiet_until()) == (9_000, 2_000 + PARAMS.latency_nanoseconds, 8_000)
 
 
 def test_a_report_that_is_missing_stops_the_desk():

@@ -20,7 +20,8 @@ SERIES = ("_measurement", "_field", "instrument", "interval", "account", "strate
 
 
 def called(influx, method, path, body=None, **headers):
-    answer = urllib3.request(
+    pool = urllib3.PoolManager(ca_certs=None if influx.ca is None else str(influx.ca))
+    answer = pool.request(
         method,
         influx.url + path,
         body=body if isinstance(body, (bytes, memoryview, type(None))) else json.dumps(body).encode(),

@@ -202,6 +202,14 @@ def test_what_the_store_refuses_for_good_is_said_and_not_tried_again(tmp_path, b
         shelf.put(made, "market.bars/date=2024-01-02/0-000000000000.parquet", 1)
 
 
+def test_an_object_that_was_put_back_without_its_header_still_says_how_many_rows_it_holds(tmp_path, bucket):
+    written_whole(tmp_path / "lake")
+    mark, rows = next(iter(files(tmp_path / "lake").items()))
+    bucket.client().fput_object(bucket.bucket, bucket.key(mark), str(tmp_path / "lake" / mark))
+
+    assert S3Shelf(bucket).rows(mark) == rows.height
+
+
 def test_an_object_of_somebody_else_under_a_name_of_ours_is_refused(bucket):
     mark = "market.bars/date=2024-01-02/0-000000000000.parquet"
     import io  # noqa: PLC0415  only here
