@@ -11,7 +11,6 @@ from flows.stages import (
     Stages,
     damaged_end,
     damaged_rows,
-    heard_commands,
     progress_notes,
     readable_batches,
     sent_rows,
@@ -39,13 +38,12 @@ def build(edges: ServedDecisionEdges, stages: Stages) -> Dataflow:
     gathered = op.map("to_book", op.flat_map("readable", scored, readable_batches), to_book)
     ordered = hang("sequence", gathered, stages.sequence, stages.observer, stages.pages)
     told = op.flat_map("told", op.input("venue", flow, edges.venue), told_records)
-    commands = op.input("controls", flow, edges.controls)
-    came = op.merge("came", ordered, told, op.flat_map("commands", commands, heard_commands))
+    came = op.merge("came", ordered, told, op.input("controls", flow, edges.controls))
     decided = hang("decisions", came, stages.decisions, stages.observer, stages.pages)
 
     op.output("to_topics", op.flat_map("decision_rows", decided, sent_rows), edges.topics)
     op.output("to_progress", op.flat_map("progress_notes", decided, progress_notes), edges.progress)
-    damaged = op.flat_map("damaged", op.merge("unread", scored, commands), damaged_rows)
+    damaged = op.flat_map("damaged", scored, damaged_rows)
     ended = op.flat_map("damaged_end", decided, damaged_end)
     op.output("to_quarantine", op.merge("quarantined", damaged, ended), edges.quarantine)
     return flow

@@ -216,11 +216,6 @@ def told_records(item: tuple[str, Any]) -> list[tuple[str, Any]]:
     return [(BOOK, record) for record in read.records] if isinstance(read, Records) else []
 
 
-def heard_commands(item: tuple[str, Any]) -> list[tuple[str, Any]]:
-    """Return the commands that were read, without what could not be."""
-    return [] if isinstance(item[1], Damaged) else [item]
-
-
 def kept_rows(item: tuple[str, Any]) -> list[tuple[str, LakeItem]]:
     """Return what was read from a topic, for the lake."""
     shard, read = item

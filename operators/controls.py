@@ -125,6 +125,8 @@ def carry_out(state: ControlState, compliance: ComplianceState, params: Complian
                 state.stale_at = control.known_at
             case ControlKind.FRESH:
                 state.stale_at = END
+            case ControlKind.REFUSED:
+                return msgspec.structs.replace(control, text=control.reason)
     except (ValueError, TypeError) as failure:
         return msgspec.structs.replace(control, kind=ControlKind.REFUSED, text=str(failure))
     return control

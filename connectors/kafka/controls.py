@@ -4,7 +4,7 @@ Emits `(key, Command)`, and `(key, ControlsRead())` once both topics were read t
 flow, all that holds is emitted again after a start, and the desk knows what it has heard. Where the topics cannot be
 read although market data comes for `stale_seconds`, a Command STALE says so, and FRESH when they can be read again; a
 broker that is away as a whole brings nothing that could be decided on. A thread reads, so that the flow never waits for
-the broker here. What cannot be read as a command is emitted as Damaged.
+the broker here. What cannot be read as a command is one that is REFUSED, with the reason and its bytes.
 
     commands = op.input("controls", flow, ControlSource(cluster, "book", desk_is_over))
 """
@@ -39,7 +39,7 @@ POLL_SECONDS = 0.01
 ASK_SECONDS = 1.0
 SILENT_SECONDS = 3.0
 RECORDED = "risk.controls"
-Item = tuple[str, Command | ControlsRead | Damaged]
+Item = tuple[str, Command | ControlsRead]
 
 
 class ControlSource(FixedPartitionedSource[Item, None]):
@@ -125,14 +125,14 @@ class Follower:
 
     def __init__(self, cluster: KafkaCluster) -> None:
         self._cluster = cluster
-        self._items: queue.SimpleQueue[Command | ControlsRead | Damaged] = queue.SimpleQueue()
+        self._items: queue.SimpleQueue[Command | ControlsRead] = queue.SimpleQueue()
         self._closed = threading.Event()
         self._failure: BaseException | None = None
         self._heard_at = time.monotonic()
         self._thread = threading.Thread(target=self._run, name="kafka-controls", daemon=True)
         self._thread.start()
 
-    def taken(self) -> list[Any]:
+    def taken(self) -> list[Command | ControlsRead]:
         """Return what was read since; raises what the thread could not read past."""
         if self._failure is not None:
             raise self._failure
@@ -166,9 +166,18 @@ class Follower:
     def _put(self, topic: str, values: Mapping[str, bytes]) -> None:
         for key, value in values.items():
             try:
-                self._items.put(msgspec.json.decode(value, type=Command))
+                command = msgspec.json.decode(value, type=Command)
             except msgspec.MsgspecError as failure:
-                self._items.put(Damaged(topic, 0, -1, f"{key}: {failure}", value, time.time_ns()))
+                command = Command(
+                    command_id=record_id("unreadable", topic, key, value.hex()),
+                    kind=ControlKind.REFUSED,
+                    scope=f"{topic}:{key}",
+                    who="",
+                    reason=f"it cannot be read: {failure}",
+                    at=time.time_ns(),
+                    details=value.hex(),
+                )
+            self._items.put(command)
 
     def close(self) -> None:
         """End the thread."""

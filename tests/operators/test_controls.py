@@ -122,6 +122,7 @@ def test_new_limits_judge_from_their_instant_on():
         (command(ControlKind.LIMITS, "limits", details="[]"), "a limit table is a JSON object"),
         (command(ControlKind.LIMITS, "limits", details="{"), "Expecting"),
         (kill("planet:earth"), "a kill scope is TYPE:NAME"),
+        (command(ControlKind.REFUSED, "kill:x"), "a test"),
         (kill(mode="sometimes"), "'sometimes' is not a valid KillMode"),
     ],
 )

@@ -6,7 +6,7 @@ from functools import partial
 import msgspec
 import pytest
 
-from connectors.kafka.codec import Damaged, KafkaCodec
+from connectors.kafka.codec import KafkaCodec
 from connectors.kafka.compacted import put_value
 from connectors.kafka.controls import ControlSource, said_before
 from connectors.kafka.notes import NoteSink
@@ -67,7 +67,9 @@ def test_what_holds_comes_first_then_that_all_was_read_then_every_change(broker)
     reader.close()
 
     assert items[0].command_id == "new"
-    assert isinstance(items[1], Damaged)
+    assert (items[1].kind, items[1].scope) == (ControlKind.REFUSED, "kill:strategy:x")
+    assert "it cannot be read" in items[1].reason
+    assert bytes.fromhex(items[1].details) == b"no command"
     assert items[2:] == [ControlsRead()]
     assert [each.command_id for each in later] == ["later"]
 
