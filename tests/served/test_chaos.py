@@ -1,0 +1,32 @@
+"""Random kills of workers and servers of a whole served desk leave nothing missing, twice or different."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from tests.served.desk import ROOT
+
+pytestmark = [pytest.mark.served, pytest.mark.slow, pytest.mark.xdist_group("served_desk")]
+KILLS = 10
+
+
+@pytest.mark.usefixtures("kafka", "influx", "s3", "postgres", "redis")
+def test_ten_kills_of_workers_and_servers_lose_and_double_nothing(tmp_path):
+    words = ["--kills", str(KILLS), "--seed", "11", "--every-seconds", "2", "--out", str(tmp_path / "chaos")]
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.served.chaos", *words],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=900,
+    )
+    assert done.returncode in (0, 1), done.stderr[-3000:]
+    line = json.loads(done.stdout.splitlines()[-1])
+
+    assert (line["missing"], line["twice"], line["different"]) == (0, 0, 0)
+    # the day may be over before the last of them
+    assert KILLS - 2 <= line["kills"] == sum(line["by_process"].values())
+    assert line["records"] > 100_000
