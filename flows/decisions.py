@@ -8,7 +8,7 @@ from bytewax.inputs import Source
 from bytewax.operators import KeyedStream
 from bytewax.outputs import Sink
 
-from domain.market import MarketBatch
+from domain.market import MarketBatch, Ordered
 from flows.stages import Stages, decision_rows, journal_entries, to_book
 from operators.decision_records import Decided
 from operators.stage import hang
@@ -21,11 +21,15 @@ class DecisionEdges(NamedTuple):
     journal: Sink[Any]
 
 
+def in_order(scored: KeyedStream[MarketBatch], stages: Stages) -> KeyedStream[Ordered]:
+    """Bring scored batches of all shards to the book, in the one total order."""
+    gathered = op.map("to_book", scored, to_book)
+    return hang("sequence", gathered, stages.sequence, stages.observer, stages.pages)
+
+
 def decisions(scored: KeyedStream[MarketBatch], stages: Stages) -> KeyedStream[Decided]:
     """Hang the stages of the book on a stream of scored batches."""
-    gathered = op.map("to_book", scored, to_book)
-    ordered = hang("sequence", gathered, stages.sequence, stages.observer, stages.pages)
-    return hang("decisions", ordered, stages.decisions, stages.observer, stages.pages)
+    return hang("decisions", in_order(scored, stages), stages.decisions, stages.observer, stages.pages)
 
 
 def keep_decisions(decided: KeyedStream[Decided], edges: DecisionEdges) -> None:

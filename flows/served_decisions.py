@@ -7,6 +7,7 @@ from bytewax.dataflow import Dataflow
 from bytewax.inputs import Source
 from bytewax.outputs import Sink
 
+from flows.decisions import in_order
 from flows.stages import (
     Stages,
     damaged_end,
@@ -14,7 +15,6 @@ from flows.stages import (
     progress_notes,
     readable_batches,
     sent_rows,
-    to_book,
     told_records,
 )
 from operators.stage import hang
@@ -35,8 +35,7 @@ def build(edges: ServedDecisionEdges, stages: Stages) -> Dataflow:
     """Return the flow of the decisions worker of the served desk."""
     flow = Dataflow("served_decisions")
     scored = op.input("scored", flow, edges.scored)
-    gathered = op.map("to_book", op.flat_map("readable", scored, readable_batches), to_book)
-    ordered = hang("sequence", gathered, stages.sequence, stages.observer, stages.pages)
+    ordered = in_order(op.flat_map("readable", scored, readable_batches), stages)
     told = op.flat_map("told", op.input("venue", flow, edges.venue), told_records)
     came = op.merge("came", ordered, told, op.input("controls", flow, edges.controls))
     decided = hang("decisions", came, stages.decisions, stages.observer, stages.pages)

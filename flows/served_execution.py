@@ -7,12 +7,12 @@ from bytewax.dataflow import Dataflow
 from bytewax.inputs import Source
 from bytewax.outputs import Sink
 
+from flows.decisions import in_order
 from flows.stages import (
     Stages,
     execution_rows,
     promise_notes,
     readable_batches,
-    to_book,
     told_records,
 )
 from operators.stage import hang
@@ -34,8 +34,7 @@ def build(edges: ServedExecutionEdges, stages: Stages) -> Dataflow:
     """Return the flow of the execution worker of the served desk."""
     flow = Dataflow("served_execution")
     scored = op.input("scored", flow, edges.scored)
-    gathered = op.map("to_book", op.flat_map("readable", scored, readable_batches), to_book)
-    ordered = hang("sequence", gathered, stages.sequence, stages.observer, stages.pages)
+    ordered = in_order(op.flat_map("readable", scored, readable_batches), stages)
     read = op.input("requests", flow, edges.requests)
     asked = op.merge("asked", ordered, op.flat_map("told", read, told_records))
     answered = hang("venue", asked, stages.venue, stages.observer, stages.pages)

@@ -32,7 +32,7 @@ from operators.decision_records import (
     verdict_of,
 )
 from operators.desk_state import DeskParams, DeskState, Working
-from operators.marks import exact_mark, mark_price
+from operators.marks import exact_mark, mark_price, split_mark
 from operators.orders import Applied, OrderState, apply_report
 from operators.positions import (
     apply_execution,
@@ -348,8 +348,7 @@ class Desk:
     def _apply_split(self, split: Split, now_at: int) -> None:
         """Divide prices and multiply holdings of an instrument by a split's ratio."""
         state, which = self.state, self._index[split.instrument]
-        for name in ("bid", "ask", "last", "prior_close"):
-            state.marks[name][which] /= float(split.ratio)
+        split_mark(state.marks, which, split.ratio)
         for strategy in apply_split(state.positions, split.instrument, split.ratio):
             quantity = holding(state.positions, strategy, split.instrument).quantity
             set_position(

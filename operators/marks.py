@@ -121,6 +121,12 @@ class Cursor:
         return bool(stopped)
 
 
+def split_mark(marks: NDArray[np.void], which: int, ratio: Decimal) -> None:
+    """Divide the prices of an instrument's mark by a split's ratio."""
+    for name in ("bid", "ask", "last", "prior_close"):
+        marks[name][which] /= float(ratio)
+
+
 def moves_last(ticks: Ticks, row: int) -> bool:
     """Say whether a trade counts as the last one of its instrument."""
     return ticks.conditions is None or bool(ticks.conditions[row] & _MOVES)

@@ -34,7 +34,7 @@ from domain.orders import (
 )
 from operators.backlog import Backlog
 from operators.desk_state import DeskParams
-from operators.marks import Cursor, fresh_marks, moves_last
+from operators.marks import Cursor, fresh_marks, moves_last, split_mark
 from operators.stage import Stage
 from operators.venue import (
     Top,
@@ -280,8 +280,7 @@ class VenueStage(Stage[VenueBook]):
         made: list[Execution] = []
         while self._split_at(floor) <= now_at:
             split = self.params.splits[floor.splits_done]
-            for name in ("bid", "ask", "last", "prior_close"):
-                floor.marks[name][self._index[split.instrument]] /= float(split.ratio)
+            split_mark(floor.marks, self._index[split.instrument], split.ratio)
             floor.splits_done += 1
         if floor.session_end_at <= now_at:
             made += end_of_session(floor.venue, now_at)

@@ -145,13 +145,14 @@ class Follower:
     def _run(self) -> None:
         try:
             limits, kill = (read_compacted(self._cluster, topic) for topic in TOPICS)
+            topics = dict(zip(TOPICS, (limits, kill), strict=True))
             with closing(limits), closing(kill):
-                for topic, held in zip(TOPICS, (limits, kill), strict=True):
+                for topic, held in topics.items():
                     self._put(topic, held.values)
                 self._items.put(ControlsRead())
                 self._heard_at = time.monotonic()
                 while not self._closed.is_set():
-                    self._follow(dict(zip(TOPICS, (limits, kill), strict=True)))
+                    self._follow(topics)
         except BaseException as failure:  # noqa: BLE001  handed to the flow, which raises it
             self._failure = failure
 

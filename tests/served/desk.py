@@ -65,8 +65,9 @@ class ServedDesk:
 
     @contextmanager
     def environ(self):
-        """Be in the environment of the workers."""
+        """Be in the environment of the workers, without what others have set since."""
         kept = dict(os.environ)
+        os.environ.clear()
         os.environ.update(self.environment)
         try:
             yield

@@ -44,7 +44,7 @@ class SecuredStack:
 
     def ita(self, *words):
         """Run a command of `ita stack` here, as the operator; return what it said."""
-        with without_settings(), self.desk.environ():
+        with self.desk.environ():
             answer = CliRunner().invoke(app, list(words))
         assert answer.exit_code == 0, (words, answer.output, answer.exception)
         return answer.output
@@ -64,7 +64,7 @@ class SecuredStack:
     @contextmanager
     def signed_in_as(self, account=None, **settings):
         """Be in the environment of a process of that account, None for the operator."""
-        with without_settings(), self.desk.environ():
+        with self.desk.environ():
             if account is not None:
                 os.environ["ITA_ENV_FILE"] = str(account_file(account))
             os.environ.update(settings)

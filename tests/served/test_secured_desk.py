@@ -35,7 +35,7 @@ from connectors.postgres.connection import PostgresRefused, connected
 from tests.connectors.own_server import OwnServer, absent
 from tests.served.desk import all_compared, embedded_replay
 from tests.served.points import summed_up
-from tests.served.secured import SERVERS, SecuredStack, until_listening, without_settings
+from tests.served.secured import SERVERS, SecuredStack, until_listening
 
 pytestmark = [pytest.mark.served, pytest.mark.slow, pytest.mark.xdist_group("secured_desk")]
 SOURCE = "simulator:instruments=4,days=1,ticks=6000"
@@ -78,8 +78,7 @@ def test_the_desk_gives_the_embedded_answers_with_each_worker_under_its_own_acco
     before = dict(ran.desk.environment)
     ran.desk.environment.update(reading)
     try:
-        with without_settings():
-            total = all_compared(ran.desk, embedded[0])
+        total = all_compared(ran.desk, embedded[0])
     finally:
         ran.desk.environment = before
     assert total["records"] > 1000
