@@ -1,5 +1,7 @@
 """`ita run`: the desk as a long-running worker."""
 
+import faulthandler
+import signal
 from pathlib import Path
 from typing import Annotated
 
@@ -41,10 +43,13 @@ def run(
 
     The served desk runs on servers (`ita stack up`, `ita stack init`), each worker a process of its own:
     ita run market-data --source simulator: --shards 0-3 --out out/served
+
+    SIGUSR1 has it say where each of its threads stands, and go on.
     """
     from apps.cli.main import WrongUse
     from apps.live import Live, run_live
 
+    faulthandler.register(signal.SIGUSR1)
     if flow not in FLOWS:
         raise WrongUse(f"unknown flow {flow!r}; those that can be run are {', '.join(FLOWS)}")
     if speed < 0:

@@ -105,6 +105,18 @@ def test_stopped_twice_and_started_again_a_live_desk_leaves_what_an_undisturbed_
     assert compared(summary) == compared(undisturbed[1])
 
 
+def test_a_live_desk_says_where_its_threads_stand_when_it_is_asked_and_goes_on(live, port):
+    process = live()
+    wait_for(process, port, "ita_rows_total", 1)
+
+    os.kill(process.pid, signal.SIGUSR1)
+    os.kill(process.pid, signal.SIGTERM)
+    said = process.communicate(timeout=DRAIN_SECONDS)[1]
+
+    assert (process.returncode, "run_live" in said) == (0, True), said
+    assert "stopped; the same command goes on" in said
+
+
 @pytest.mark.slow
 def test_the_metrics_endpoint_tells_rates_lags_latencies_sizes_and_refusals_of_every_step(live, port):
     process = live()

@@ -8,28 +8,26 @@ the workers' memory grew while it was away (MB), and what they said of it. Exit 
 twice, or different, or where a worker ended.
 """
 
-import argparse
-import json
 import os
-import shutil
 import sys
 import time
 from pathlib import Path
 
-from tests.served.chaos import SERVERS, SOURCE, Chaos
-from tests.served.desk import all_compared, embedded_replay
+from tests.served.chaos import BEGIN_SECONDS, DAY_SECONDS, SHARDS, SOURCE, STRIKE_SECONDS
+from tests.served.driver import SERVERS, Driver, main
 
 BACK_SECONDS = 8.0
 MEGABYTE = 1e6
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+PORT = 28_600
 
 
-class Absence(Chaos):
+class Absence(Driver):
     """A desk whose servers go away one after the other."""
 
     def __init__(self, folder, seconds, base):
-        strikes = len(SERVERS)
-        super().__init__(folder, strikes, 0, seconds + BACK_SECONDS, base)
+        day = len(SERVERS) * (seconds + BACK_SECONDS + STRIKE_SECONDS) + 2 * BEGIN_SECONDS
+        super().__init__("absence", folder, SOURCE, speed=DAY_SECONDS / day, shards=SHARDS, base=base)
         self.seconds = seconds
 
     def memory(self):
@@ -63,30 +61,20 @@ class Absence(Chaos):
         return {"grown_megabytes": round(grown, 1), "said": said[:2], "ended": ended}
 
 
-def main(words):
-    parser = argparse.ArgumentParser(prog="absence", description=__doc__.partition("\n")[0])
+def options_of(parser):
     parser.add_argument("--seconds", type=float, default=60.0, help="how long each server stays away")
-    parser.add_argument("--port", type=int, default=28_600, help="first of the ports of its servers")
-    parser.add_argument("--out", type=Path, default=Path("out/absence"))
-    options = parser.parse_args(words)
-    shutil.rmtree(options.out, ignore_errors=True)
-    out = options.out.resolve()
-    out.mkdir(parents=True)
-    embedded_replay(SOURCE, out / "embedded")
-    absence = Absence(out, options.seconds, options.port)
-    try:
-        absence.begin()
-        away = {server: absence.away(server) for server in SERVERS}
-        absence.finish(patience_seconds=600.0)
-        found = all_compared(absence.desk, out / "embedded")
-    finally:
-        absence.end()
-    line = {"seconds": options.seconds, "away": away}
-    line |= {name: found[name] for name in ("records", "missing", "twice", "different")}
-    sys.stdout.write(json.dumps(line) + "\n")
-    lost = any(found[name] for name in ("missing", "twice", "different"))
-    return 1 if lost or any(each["ended"] for each in away.values()) else 0
+
+
+def made(options, folder):
+    return Absence(folder, options.seconds, options.port)
+
+
+def driven(absence, options):
+    time.sleep(BEGIN_SECONDS)
+    away = {server: absence.away(server) for server in SERVERS}
+    absence.wait(absence.desk.look)
+    return {"seconds": options.seconds, "away": away}, not any(each["ended"] for each in away.values())
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main(sys.argv[1:], "absence", __doc__, PORT, options_of, made, driven))

@@ -8,54 +8,31 @@ Then all servers are started again, and all workers. The last line is JSON. Exit
 twice, or different from an uninterrupted embedded run, or where the day was over before all losses had come.
 """
 
-import argparse
-import json
 import os
-import shutil
+import random
 import signal
-import subprocess
 import sys
 import time
 from contextlib import suppress
 from pathlib import Path
 
-from tests.served.chaos import SERVERS, Chaos, addresses
-from tests.served.desk import ROOT, ServedDesk, all_compared, command, embedded_replay
+from tests.served.driver import SERVERS, Driver, main
 from tests.served.topics import ends_of
 
 SOURCE = "simulator:instruments=4,days=1,ticks=16000"
 SHARDS = 4
 SPEED = 1_500.0
 PATIENCE_SECONDS = 400.0
+PORT = 26_400
 
 
-class Power(Chaos):
+class Power(Driver):
     """A desk and its servers, on one supply."""
 
     def __init__(self, folder, losses, seed, wait_seconds, base):
-        super().__init__(folder, losses, seed, wait_seconds, base)
-        self.desk = ServedDesk(
-            "power",
-            folder / "served",
-            SOURCE,
-            speed=SPEED,
-            redis_database=0,
-            shards=("0-3",),
-            servers=addresses(base),
-        )
+        super().__init__("power", folder, SOURCE, speed=SPEED, shards=("0-3",), base=base)
+        self.wanted, self.moments, self.wait_seconds = losses, random.Random(seed), wait_seconds
         self.losses = 0
-
-    def begin(self):
-        self.ita("secrets")
-        self.ita("up", "--native", *SERVERS)
-        subprocess.run(
-            command("stack", "init", *SERVERS),
-            env={**self.stack, **self.desk.environment},
-            cwd=ROOT,
-            check=True,
-            capture_output=True,
-        )
-        self.desk.start_all()
 
     def ends(self):
         cluster = self.desk.servers().kafka.cluster()
@@ -75,54 +52,38 @@ class Power(Chaos):
         self.ita("up", "--native", *SERVERS)
         self.desk.start_all()
         self.losses += 1
-        sys.stderr.write(f"{self.losses} of {self.kills} losses\n")
+        sys.stderr.write(f"{self.losses} of {self.wanted} losses\n")
 
     def day(self):
         """Lose the power as often as wanted, each time when all has gone on, and wait for the end of the day."""
-        for _ in range(self.kills):
+        for _ in range(self.wanted):
             before = self.ends()
-            self.wait(lambda before=before: all(map(int.__gt__, self.ends(), before)))
-            time.sleep(self.moments.uniform(0.0, self.every_seconds))
+            self.wait(lambda before=before: self.goes_on(before), PATIENCE_SECONDS)
+            time.sleep(self.moments.uniform(0.0, self.wait_seconds))
             if self.desk.look():
                 return
             self.lose()
-        self.wait(self.desk.look)
+        self.wait(self.desk.look, PATIENCE_SECONDS)
 
-    def wait(self, look):
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while not look():
-            self.desk.look()
-            if time.monotonic() > deadline:
-                said = {name: self.desk.said(name)[-400:] for name in self.desk.workers}
-                raise TimeoutError(f"the desk does not go on: {said}")
-            time.sleep(0.2)
+    def goes_on(self, before):
+        self.desk.look()
+        return all(map(int.__gt__, self.ends(), before))
 
 
-def main(words):
-    parser = argparse.ArgumentParser(prog="power", description=__doc__.partition("\n")[0])
+def options_of(parser):
     parser.add_argument("--losses", type=int, default=3)
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--wait-seconds", type=float, default=2.0, help="after everything went on, at most")
-    parser.add_argument("--port", type=int, default=26_400, help="first of the ports of its servers")
-    parser.add_argument("--out", type=Path, default=Path("out/power"))
-    options = parser.parse_args(words)
-    shutil.rmtree(options.out, ignore_errors=True)
-    out = options.out.resolve()
-    out.mkdir(parents=True)
-    embedded_replay(SOURCE, out / "embedded")
-    power = Power(out, options.losses, options.seed, options.wait_seconds, options.port)
-    try:
-        power.begin()
-        power.day()
-        found = all_compared(power.desk, out / "embedded")
-    finally:
-        power.end()
-    line = {"losses": power.losses, "seed": options.seed}
-    line |= {name: found[name] for name in ("records", "missing", "twice", "different")}
-    sys.stdout.write(json.dumps(line) + "\n")
-    wrong = found["missing"] or found["twice"] or found["different"] or power.losses < options.losses
-    return 1 if wrong else 0
+
+
+def made(options, folder):
+    return Power(folder, options.losses, options.seed, options.wait_seconds, options.port)
+
+
+def driven(power, options):
+    power.day()
+    return {"losses": power.losses, "seed": options.seed}, power.losses == options.losses
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main(sys.argv[1:], "power", __doc__, PORT, options_of, made, driven))

@@ -12,21 +12,10 @@ from apps.cli.stack import app
 from config.servers import account_file, read_servers
 from tests.connectors.own_server import OwnServer
 from tests.served.desk import ServedDesk
+from tests.served.driver import SERVERS, addresses
 
-SERVERS = ("kafka", "influx", "s3", "postgres", "redis")
 MINIO_BINARY = "s3/bin/minio"
 BASE_PORT = 27_400
-
-
-def addresses(base):
-    """Return where the servers listen, by environment variable; each may take some of the ports that follow."""
-    return {
-        "ITA_KAFKA__BOOTSTRAP": f"127.0.0.1:{base}",
-        "ITA_INFLUX__URL": f"https://127.0.0.1:{base + 10}",
-        "ITA_S3__ENDPOINT": f"https://127.0.0.1:{base + 20}",
-        "ITA_POSTGRES__PORT": str(base + 40),
-        "ITA_REDIS__PORT": str(base + 50),
-    }
 
 
 class SecuredStack:
@@ -38,7 +27,11 @@ class SecuredStack:
         self.tls = folder / "secrets.env.d"
         self.servers_run = (*SERVERS, *(["minio"] if OwnServer.is_installed(MINIO_BINARY) else []))
         self.minio_endpoint = f"https://127.0.0.1:{base + 120}"
-        where = {**addresses(base), "ITA_STACK": str(folder / "stack"), "ITA_ENV_FILE": str(self.file)}
+        where = {
+            **addresses(base, "https"),
+            "ITA_STACK": str(folder / "stack"),
+            "ITA_ENV_FILE": str(self.file),
+        }
         with without_settings():
             self.desk = ServedDesk("secured", folder / "served", source, redis_database=0, servers=where)
 

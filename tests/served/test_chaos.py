@@ -6,12 +6,15 @@ import sys
 
 import pytest
 
+from tests.served.chaos import schedule
 from tests.served.desk import ROOT
 
-pytestmark = [pytest.mark.served, pytest.mark.slow, pytest.mark.xdist_group("served_desk")]
 KILLS = 10
 
 
+@pytest.mark.served
+@pytest.mark.slow
+@pytest.mark.xdist_group("served_desk")
 @pytest.mark.usefixtures("kafka", "influx", "s3", "postgres", "redis")
 def test_ten_kills_of_workers_and_servers_lose_and_double_nothing(tmp_path):
     words = ["--kills", str(KILLS), "--seed", "11", "--every-seconds", "2", "--out", str(tmp_path / "chaos")]
@@ -21,7 +24,7 @@ def test_ten_kills_of_workers_and_servers_lose_and_double_nothing(tmp_path):
         capture_output=True,
         text=True,
         check=False,
-        timeout=900,
+        timeout=1_500,
     )
     assert done.returncode in (0, 1), done.stderr[-3000:]
     line = json.loads(done.stdout.splitlines()[-1])
@@ -30,3 +33,15 @@ def test_ten_kills_of_workers_and_servers_lose_and_double_nothing(tmp_path):
     # the day may be over before the last of them
     assert KILLS - 2 <= line["kills"] == sum(line["by_process"].values())
     assert line["records"] > 100_000
+
+
+def test_a_seed_repeats_whom_it_kills_and_when():
+    names = ("decisions", "kafka", "redis")
+
+    seven, again, eight = (schedule(seed, 20, 4.0, names) for seed in (7, 7, 8))
+
+    assert seven == again
+    assert seven != eight
+    assert {name for name, _ in seven} == set(names)
+    assert seven[0][1] == 0.0
+    assert all(0.8 <= seconds <= 7.2 for _, seconds in seven[1:])

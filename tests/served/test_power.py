@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from tests.served.chaos import SERVERS
 from tests.served.desk import ROOT
+from tests.served.driver import SERVERS
 
 pytestmark = [pytest.mark.served, pytest.mark.slow, pytest.mark.xdist_group("served_desk")]
 LOSSES = 3
