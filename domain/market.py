@@ -64,12 +64,18 @@ class Quality(IntFlag):
 
 
 class Session(IntEnum):
-    """Part of the trading day in which a row or bar lies."""
+    """Part of the trading day in which a row or bar lies.
+
+    A call collects orders for an auction, without trading; a break is the lunch break of the regular session.
+    """
 
     CLOSED = 0
     PRE = 1
     REGULAR = 2
     POST = 3
+    BREAK = 4
+    OPENING_CALL = 5
+    CLOSING_CALL = 6
 
 
 class Ticks(NamedTuple):
