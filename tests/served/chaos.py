@@ -3,7 +3,8 @@
     python -m tests.served.chaos --kills 100 --seed 7
 
 Servers of its own are started beside any others, under a folder of its own. The seed decides who is killed and
-when; a worker is started again at once, a server as soon as its script can. The last line is JSON. Exit code 1 where
+when; a worker is started again at once, a server as soon as its script can. What is left of the day after the last
+kill comes as fast as it goes. The last line is JSON. Exit code 1 where
 anything is missing, there twice, or different.
 """
 
@@ -37,9 +38,9 @@ def schedule(seed, kills, every_seconds, names):
 class Chaos(Driver):
     """One run: its servers, its desk, and who was killed."""
 
-    def __init__(self, folder, kills, seed, every_seconds, base):
+    def __init__(self, folder, source, kills, seed, every_seconds, base):
         speed = DAY_SECONDS / (kills * (every_seconds + STRIKE_SECONDS) + 2 * BEGIN_SECONDS)
-        super().__init__("chaos", folder, SOURCE, speed=speed, shards=SHARDS, base=base)
+        super().__init__("chaos", folder, source, speed=speed, shards=SHARDS, base=base)
         self.names = (*sorted(self.desk.commands), *SERVERS)
         self.schedule = schedule(seed, kills, every_seconds, self.names)
         self.killed = Counter()
@@ -75,15 +76,17 @@ class Chaos(Driver):
 def options_of(parser):
     parser.add_argument("--kills", type=int, default=10)
     parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--source", default=SOURCE, help="the day that is run; one of the simulator")
     parser.add_argument("--every-seconds", type=float, default=4.0, help="between two kills, on average")
 
 
 def made(options, folder):
-    return Chaos(folder, options.kills, options.seed, options.every_seconds, options.port)
+    return Chaos(folder, options.source, options.kills, options.seed, options.every_seconds, options.port)
 
 
 def driven(chaos, options):
     chaos.run()
+    chaos.desk.hurry()
     chaos.wait(chaos.desk.look)
     killed = dict(sorted(chaos.killed.items()))
     return {"kills": chaos.killed.total(), "by_process": killed, "seed": options.seed}, True
