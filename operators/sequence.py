@@ -8,7 +8,9 @@ Time    the watermarks'; a shard that has not spoken holds everything back
 Silence never: every row leaves once, in its place; nothing after this depends on shard or arrival
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +28,10 @@ from domain.market import (
     select,
 )
 from operators.stage import Stage
+
+PARTS_MAX = 16
+
+Part = TypeVar("Part")
 
 
 class WatermarkWentBack(RuntimeError):
@@ -65,9 +71,9 @@ class Sequence(Stage[SequenceState]):
             )
         state.watermarks[shard] = batch.watermark
         if row_count(batch.ticks):
-            state.ticks[shard].append(batch.ticks)
+            _wait(state.ticks[shard], batch.ticks, row_count, concatenate)
         if batch.scores is not None and len(batch.scores):
-            state.scores[shard].append(batch.scores)
+            _wait(state.scores[shard], batch.scores, len, np.concatenate)
         complete_at = min(state.watermarks.values())
         if complete_at <= state.released_at:
             return []
@@ -85,14 +91,13 @@ class Sequence(Stage[SequenceState]):
             before = len(released)
             kept: list[Ticks] = []
             for part in state.ticks[shard]:
-                cut = (
-                    row_count(part)
-                    if complete_at == END
-                    else int(np.searchsorted(part.known_at, complete_at))
-                )
-                if cut:
-                    released.append(select(part, slice(0, cut)))
-                if cut < row_count(part):
+                count = row_count(part)
+                cut = count if complete_at == END else int(np.searchsorted(part.known_at, complete_at))
+                if cut == 0:
+                    kept.append(part)
+                    continue
+                released.append(select(part, slice(0, cut)))
+                if cut < count:
                     kept.append(select(part, slice(cut, None)))
             state.ticks[shard] = kept
             shards += len(released) > before
@@ -102,15 +107,33 @@ class Sequence(Stage[SequenceState]):
         return joined if shards == 1 else select(joined, canonical_order(joined))
 
     def _scores(self, state: SequenceState, complete_at: int) -> NDArray[np.void]:
-        released, parts = [np.empty(0, SCORE)], state.scores
-        if not any(parts.values()):
-            return released[0]
+        released = [np.empty(0, SCORE)]
         for shard in self.shards:
-            waiting = np.concatenate([np.empty(0, SCORE), *parts[shard]])
-            ready = (waiting["known_at"] < complete_at) | (complete_at == END)
-            released.append(waiting[ready])
-            parts[shard] = [waiting[~ready]] if not ready.all() else []
+            kept: list[NDArray[np.void]] = []
+            for part in state.scores[shard]:
+                ready = (part["known_at"] < complete_at) | (complete_at == END)
+                if not ready.any():
+                    kept.append(part)
+                    continue
+                released.append(part[ready])
+                if not ready.all():
+                    kept.append(part[~ready])
+            state.scores[shard] = kept
         scores = np.concatenate(released)
         return scores[
             np.lexsort((scores["close_at"], scores["strategy"], scores["instrument"], scores["known_at"]))
         ]
+
+
+def _wait(
+    parts: list[Part], part: Part, size: Callable[[Part], int], join: Callable[[list[Part]], Part]
+) -> None:
+    """Put a part at the end of what waits.
+
+    Where a shard is far ahead of another, the smallest parts are joined, so that few of them wait and each row is
+    copied seldom: otherwise every step and every snapshot would go over thousands.
+    """
+    parts.append(part)
+    while len(parts) > PARTS_MAX and size(parts[-2]) <= 2 * size(parts[-1]):
+        last = parts.pop()
+        parts[-1] = join([parts[-1], last])

@@ -180,3 +180,24 @@ def test_the_arrival_of_the_batch_that_released_it_goes_with_the_answer():
     (answer,) = stage.step(stage.fresh(), ("a", batch(OPEN)._replace(arrived=42)))
 
     assert answer.arrived == 42
+
+
+def test_a_shard_that_is_far_ahead_waits_in_few_parts_whatever_the_number_of_its_batches():
+    ticks, scores = sample(rows=4_000), sample_scores(rows=1_500)
+    ahead, behind = ticks.instrument % 2 == 0, ticks.instrument % 2 == 1
+    mine = scores["instrument"] % 2 == 0
+    stage = Sequence(("ahead", "behind"))
+    state = stage.fresh()
+    cuts = sorted({int(instant) for instant in ticks.known_at})
+    most = 0
+
+    for batch in shard_batches(select(ticks, ahead), scores[mine], cuts):
+        assert stage.step(state, ("ahead", batch)) == []
+        most = max(most, len(state.ticks["ahead"]), len(state.scores["ahead"]))
+    answers = stage.step(state, ("behind", MarketBatch(END, select(ticks, behind), scores=scores[~mine])))
+
+    got, got_scores = joined(answers)
+    assert len(cuts) > 30 > most
+    for name, column in ticks._asdict().items():
+        np.testing.assert_array_equal(getattr(got, name), column, err_msg=name)
+    assert bits(got_scores) == bits(scores)
