@@ -17,6 +17,7 @@ Instruments = Annotated[
 ]
 Features = Annotated[str | None, typer.Option(help="features, separated by commas; all where none is named")]
 AsJson = Annotated[bool, typer.Option("--json", help="print one JSON object")]
+Search = Annotated[str, typer.Option(help="only lines that hold this text, in any case")]
 Entities = Annotated[
     Path | None, typer.Option(help="CSV file with instrument, event_timestamp and perhaps knowledge_at")
 ]
@@ -32,6 +33,18 @@ Seed = Annotated[int, typer.Option(min=0, help="which rows: the same seed takes 
 Host = Annotated[str, typer.Option(help="address to listen on")]
 Port = Annotated[int, typer.Option(min=0, max=65_535, help="port to listen on; 0 takes a free one")]
 Config = Annotated[Path | None, typer.Option(help="the run's configuration folder, where it had one")]
+
+
+@app.command("list")
+def listed(search: Search = "", json: AsJson = False) -> None:
+    """List the features that the desk computes with every bar, and the indicators that can be computed of bars.
+
+    Example: ita features list --search volatility
+    """
+    from apps.catalogue_page import feature_rows, indicator_rows
+    from apps.catalogue_view import show
+
+    show([*feature_rows(), *indicator_rows()], search, json)
 
 
 @app.command("get")

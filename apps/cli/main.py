@@ -57,7 +57,18 @@ def _explain(failure: Exception) -> int:
 
 def _register() -> None:
     """Hang the commands; each imports what it needs when it is called."""
-    from apps.cli import commands, demo, doctor, explain, features, lake, replay, run, stack
+    from apps.cli import (
+        commands,
+        demo,
+        doctor,
+        explain,
+        features,
+        indicators,
+        lake,
+        replay,
+        run,
+        stack,
+    )
 
     app.command("demo")(demo.demo)
     app.command("replay")(replay.replay)
@@ -68,6 +79,7 @@ def _register() -> None:
     app.command("release")(commands.release)
     app.add_typer(commands.limits_app, name="limits")
     app.add_typer(features.app, name="features")
+    app.add_typer(indicators.app, name="indicators")
     app.add_typer(lake.app, name="lake")
     app.add_typer(stack.app, name="stack")
 

@@ -1,0 +1,1 @@
+"""The catalogue of indicators: one line each, made of a few compiled series."""
