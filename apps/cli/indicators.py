@@ -57,8 +57,8 @@ def compute(quotes: Quotes, indicator: Wanted, out: Out, json: AsJson = False) -
         typer.echo(f"line {line}: {reason}", err=True)
     if len(done.flagged) > FLAGGED_TOLD:
         typer.echo(f"... and {len(done.flagged) - FLAGGED_TOLD} more", err=True)
-    told = f"{done.table.height} rows, {len(done.flagged)} with something that is not used"
-    typer.echo(f"{told}; {', '.join(done.warm_up)} written to {out}")
+    rows = f"{done.table.height} rows, {len(done.flagged)} with something that is not used"
+    typer.echo(f"{rows}; {', '.join(done.warm_up)} written to {out}")
 
 
 @app.command("list")

@@ -34,7 +34,7 @@ def values(text, columns):
 
 
 def sheet(name):
-    """Return the columns of one of the sheets of `ta`, as numbers where they are."""
+    """Return the columns of numbers of one of the sheets of `ta`."""
     with (SHEETS / "ta" / f"cs-{name}.csv").open(newline="") as file:
         rows = list(csv.reader(file))
     found = {}
@@ -43,7 +43,7 @@ def sheet(name):
         try:
             found[title.strip()] = np.array([float(text) if text.strip() else np.nan for text in texts])
         except ValueError:
-            found[title.strip()] = texts
+            continue
     return found
 
 
