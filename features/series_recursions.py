@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from features.series_windows import Floats, Ids, compiled
+from features.series_windows import Floats, Ids, compiled, ending
 
 
 @compiled
@@ -21,25 +21,26 @@ def exponential(
 
     Speaks from value max(skip + n, quiet) on. Memory: count, average.
     """
-    for row in range(len(x)):
-        value = x[row]
-        out[row] = np.nan
-        if np.isnan(value):
-            continue
-        i = instrument[row]
-        count = state[i, at] + 1.0
-        state[i, at] = count
-        place = count - skip
-        average = state[i, at + 1]
-        if place > n:
-            average += gain * (value - average)
-        elif place > 0:
-            average += value
-            if place == n:
-                average /= n
-        state[i, at + 1] = average
-        if place >= n and count >= quiet:
-            out[row] = average
+    begin, first = 0, skip + n
+    while begin < len(x):
+        i, end = instrument[begin], ending(instrument, begin)
+        count, average = np.int64(state[i, at]), state[i, at + 1]
+        for row in range(begin, end):
+            value = x[row]
+            out[row] = np.nan
+            if np.isnan(value):
+                continue
+            count += 1
+            if count > first:
+                average += gain * (value - average)
+            elif count > skip:
+                average += value
+                if count == first:
+                    average /= n
+            if count >= first and count >= quiet:
+                out[row] = average
+        state[i, at], state[i, at + 1] = count, average
+        begin = end
 
 
 @compiled
@@ -110,34 +111,35 @@ def adaptive(
 ) -> None:
     """Kaufman's average: k + c (x - k), c = (e (f - s) + s)^2, e = |x - x_n|/sum |change|, f and s = 2/(m + 1).
 
-    The first value spoken is value n + 1, which moves from value n. Memory: count, average, ring of n + 1.
+    The first value spoken is value n + 1, which moves from value n.
+    Memory: count up to n, place, average, ring of n + 1.
     """
     quick, slowly = 2.0 / (fast + 1.0), 2.0 / (slow + 1.0)
-    width = n + 1
-    ring = at + 2
+    ring = at + 3
     for row in range(len(x)):
         value = x[row]
         out[row] = np.nan
         if np.isnan(value):
             continue
         i = instrument[row]
-        count = np.int64(state[i, at])
-        before = state[i, ring + (count - 1) % width] if count else value
-        state[i, ring + count % width] = value
-        state[i, at] = count + 1
+        count, place = state[i, at], np.int64(state[i, at + 1])
+        average = state[i, at + 2]
+        state[i, ring + place] = value
+        oldest = place + 1 if place < n else 0
+        state[i, at + 1] = oldest
         if count < n:
+            state[i, at], state[i, at + 2] = count + 1.0, value
             continue
-        oldest = state[i, ring + (count + 1) % width]
-        path, last = 0.0, oldest
-        for k in range(1, width):
-            here = state[i, ring + (count + 1 + k) % width]
-            path += abs(here - last)
-            last = here
-        ratio = abs(value - oldest) / path if path > 0.0 else 1.0
+        first = state[i, ring + oldest]
+        path, last, here = 0.0, first, oldest
+        for _ in range(n):
+            here = here + 1 if here < n else 0
+            path += abs(state[i, ring + here] - last)
+            last = state[i, ring + here]
+        ratio = abs(value - first) / path if path > 0.0 else 1.0
         constant = (min(ratio, 1.0) * (quick - slowly) + slowly) ** 2
-        average = before if count == n else state[i, at + 1]
         average += constant * (value - average)
-        state[i, at + 1] = average
+        state[i, at + 2] = average
         out[row] = average
 
 

@@ -20,79 +20,102 @@ compiled = njit(cache=True, nogil=True, error_model="numpy")
 
 
 @compiled
+def ending(instrument, row):  # type: ignore[no-untyped-def]
+    """Return where the rows of one instrument that begin at a row end; what it remembers stays in registers so long."""
+    end = row + 1
+    while end < len(instrument) and instrument[end] == instrument[row]:
+        end += 1
+    return end
+
+
+@compiled
 def lag(instrument: Ids, x: Floats, state: Floats, at: int, n: int, out: Floats) -> None:
-    """Value of n rows ago. Memory: count, ring of n."""
-    for row in range(len(x)):
-        value = x[row]
-        out[row] = np.nan
-        if np.isnan(value):
-            continue
-        i = instrument[row]
-        count = np.int64(state[i, at])
-        place = at + 1 + count % n
-        if count >= n:
-            out[row] = state[i, place]
-        state[i, place] = value
-        state[i, at] = count + 1
+    """Value of n rows ago. Memory: count up to n, place, ring of n."""
+    ring = at + 2
+    begin = 0
+    while begin < len(x):
+        i, end = instrument[begin], ending(instrument, begin)
+        count, place = np.int64(state[i, at]), np.int64(state[i, at + 1])
+        for row in range(begin, end):
+            value = x[row]
+            out[row] = np.nan
+            if np.isnan(value):
+                continue
+            if count >= n:
+                out[row] = state[i, ring + place]
+            else:
+                count += 1
+            state[i, ring + place] = value
+            place = place + 1 if place + 1 < n else 0
+        state[i, at], state[i, at + 1] = count, place
+        begin = end
 
 
 @compiled
 def total(instrument: Ids, x: Floats, state: Floats, at: int, n: int, out: Floats) -> None:
-    """Sum of the last n values. Memory: count, sum of the running block, ring of n."""
-    for row in range(len(x)):
-        value = x[row]
-        out[row] = np.nan
-        if np.isnan(value):
-            continue
-        i = instrument[row]
-        count = np.int64(state[i, at])
-        place = count % n
-        ring = at + 2
-        running = state[i, at + 1] + value
-        answer = running
-        state[i, at] = count + 1
-        state[i, ring + place] = value
-        if place + 1 < n:
-            if count >= n:
-                answer += state[i, ring + place + 1]
-            state[i, at + 1] = running
-        else:
+    """Sum of the last n values. Memory: whether n came, place, sum of the running block, ring of n."""
+    ring = at + 3
+    begin = 0
+    while begin < len(x):
+        i, end = instrument[begin], ending(instrument, begin)
+        full, place, running = state[i, at] > 0.0, np.int64(state[i, at + 1]), state[i, at + 2]
+        for row in range(begin, end):
+            value = x[row]
+            out[row] = np.nan
+            if np.isnan(value):
+                continue
+            running += value
+            state[i, ring + place] = value
+            place += 1
+            if place < n:
+                if full:
+                    out[row] = running + state[i, ring + place]
+                continue
+            tail = value
             for k in range(n - 2, -1, -1):
-                state[i, ring + k] += state[i, ring + k + 1]
-            state[i, at + 1] = 0.0
-            answer = state[i, ring]
-        if count + 1 >= n:
-            out[row] = answer
+                tail += state[i, ring + k]
+                state[i, ring + k] = tail
+            full, place, running = True, 0, 0.0
+            out[row] = tail
+        state[i, at], state[i, at + 1], state[i, at + 2] = 1.0 if full else 0.0, place, running
+        begin = end
 
 
 @compiled
 def _extreme(instrument, x, sign, state, at, n, least, out):  # type: ignore[no-untyped-def]
     """Highest of the last n values times sign, times sign, of fewer from `least` on.
 
-    Memory: count, highest of the block, ring of n.
+    Memory: count up to n, place, highest of the block, ring of n.
     """
-    for row in range(len(x)):
-        value = x[row] * sign
-        out[row] = np.nan
-        if np.isnan(value):
-            continue
-        i = instrument[row]
-        count = np.int64(state[i, at])
-        place = count % n
-        ring = at + 2
-        running = value if place == 0 else max(state[i, at + 1], value)
-        answer = running
-        state[i, at] = count + 1
-        state[i, at + 1] = running
-        state[i, ring + place] = value
-        if place + 1 < n:
-            if count >= n:
-                answer = max(running, state[i, ring + place + 1])
-        else:
-            for k in range(n - 2, -1, -1):
-                state[i, ring + k] = max(state[i, ring + k], state[i, ring + k + 1])
-        if count + 1 >= least:
-            out[row] = answer * sign
+    ring = at + 3
+    begin = 0
+    while begin < len(x):
+        i, end = instrument[begin], ending(instrument, begin)
+        count, place, running = np.int64(state[i, at]), np.int64(state[i, at + 1]), state[i, at + 2]
+        for row in range(begin, end):
+            value = x[row] * sign
+            out[row] = np.nan
+            if np.isnan(value):
+                continue
+            running = value if place == 0 else max(running, value)
+            answer = running
+            state[i, ring + place] = value
+            place += 1
+            if place < n:
+                if count >= n:
+                    answer = max(running, state[i, ring + place])
+            else:
+                place = 0
+                tail = value
+                for k in range(n - 2, -1, -1):
+                    tail = max(tail, state[i, ring + k])
+                    state[i, ring + k] = tail
+            if count < n:
+                count += 1
+            if count >= least:
+                out[row] = answer * sign
+        state[i, at], state[i, at + 1], state[i, at + 2] = count, place, running
+        begin = end
 
 
 @compiled
@@ -109,11 +132,15 @@ def lowest(instrument: Ids, x: Floats, state: Floats, at: int, n: int, least: in
 
 @compiled
 def _remember(state, i, at, n, value):  # type: ignore[no-untyped-def]
-    """Put a value into a ring of n after its count; return how many there have been and where the oldest is."""
-    count = np.int64(state[i, at])
-    state[i, at + 1 + count % n] = value
-    state[i, at] = count + 1
-    return count + 1, (count + 1) % n
+    """Put a value into a ring of n after its count and place; return how many it holds and where the oldest is."""
+    count, place = np.int64(state[i, at]), np.int64(state[i, at + 1])
+    state[i, at + 2 + place] = value
+    place = place + 1 if place + 1 < n else 0
+    state[i, at + 1] = place
+    if count < n:
+        count += 1
+        state[i, at] = count
+    return count, place
 
 
 @compiled
@@ -130,7 +157,7 @@ def weighted(instrument: Ids, x: Floats, state: Floats, at: int, n: int, out: Fl
             answer = 0.0
             for k in range(n):
                 place = oldest + k
-                answer += (k + 1) * state[i, at + 1 + (place if place < n else place - n)]
+                answer += (k + 1) * state[i, at + 2 + (place if place < n else place - n)]
             out[row] = answer / whole
 
 
@@ -139,7 +166,8 @@ def bell(
     instrument: Ids, x: Floats, state: Floats, at: int, n: int, offset: float, sigma: float, out: Floats
 ) -> None:
     """Mean weighted by exp(-(k - offset (n - 1))^2/(2 (n/sigma)^2)), k = 0 for the oldest (Legoux, Kouzis-Loukas)."""
-    centre, width = offset * (n - 1), n / sigma
+    weights = np.exp(-((np.arange(n) - offset * (n - 1)) ** 2) / (2.0 * (n / sigma) ** 2))
+    whole = weights.sum()
     for row in range(len(x)):
         out[row] = np.nan
         if np.isnan(x[row]):
@@ -147,13 +175,11 @@ def bell(
         i = instrument[row]
         count, oldest = _remember(state, i, at, n, x[row])
         if count >= n:
-            answer, weights = 0.0, 0.0
+            answer = 0.0
             for k in range(n):
                 place = oldest + k
-                weight = np.exp(-((k - centre) ** 2) / (2.0 * width * width))
-                answer += weight * state[i, at + 1 + (place if place < n else place - n)]
-                weights += weight
-            out[row] = answer / weights
+                answer += weights[k] * state[i, at + 2 + (place if place < n else place - n)]
+            out[row] = answer / whole
 
 
 @compiled
@@ -168,11 +194,11 @@ def variance(instrument: Ids, x: Floats, state: Floats, at: int, n: int, out: Fl
         if count >= n:
             mean = 0.0
             for k in range(n):
-                mean += state[i, at + 1 + k]
+                mean += state[i, at + 2 + k]
             mean /= n
             squares = 0.0
             for k in range(n):
-                squares += (state[i, at + 1 + k] - mean) ** 2
+                squares += (state[i, at + 2 + k] - mean) ** 2
             out[row] = squares / n
 
 
@@ -188,11 +214,11 @@ def mean_deviation(instrument: Ids, x: Floats, state: Floats, at: int, n: int, o
         if count >= n:
             mean = 0.0
             for k in range(n):
-                mean += state[i, at + 1 + k]
+                mean += state[i, at + 2 + k]
             mean /= n
             distance = 0.0
             for k in range(n):
-                distance += abs(state[i, at + 1 + k] - mean)
+                distance += abs(state[i, at + 2 + k] - mean)
             out[row] = distance / n
 
 
@@ -211,7 +237,7 @@ def slope(instrument: Ids, x: Floats, state: Floats, at: int, n: int, out: Float
             product = 0.0
             for k in range(n):
                 place = oldest + k
-                product += (k - centre) * state[i, at + 1 + (place if place < n else place - n)]
+                product += (k - centre) * state[i, at + 2 + (place if place < n else place - n)]
             out[row] = product / squares
 
 
@@ -240,7 +266,7 @@ def _age(instrument, x, sign, state, at, n, out):  # type: ignore[no-untyped-def
             best, age = -np.inf, 0
             for k in range(n):
                 place = oldest + k
-                held = state[i, at + 1 + (place if place < n else place - n)]
+                held = state[i, at + 2 + (place if place < n else place - n)]
                 if held >= best:
                     best, age = held, n - 1 - k
             out[row] = age
@@ -258,7 +284,7 @@ def percent_rank(instrument: Ids, x: Floats, state: Floats, at: int, n: int, out
         if state[i, at] >= n:
             below = 0
             for k in range(n):
-                if state[i, at + 1 + k] < value:
+                if state[i, at + 2 + k] < value:
                     below += 1
             out[row] = 100.0 * below / n
         _remember(state, i, at, n, value)
@@ -266,22 +292,22 @@ def percent_rank(instrument: Ids, x: Floats, state: Floats, at: int, n: int, out
 
 @compiled
 def covariance(instrument: Ids, x: Floats, y: Floats, state: Floats, at: int, n: int, out: Floats) -> None:
-    """Mean product of the distances of the last n pairs from their means. Memory: two counts, two rings."""
+    """Mean product of the distances of the last n pairs from their means. Memory: twice count, place, ring."""
     for row in range(len(x)):
         out[row] = np.nan
         if np.isnan(x[row]) or np.isnan(y[row]):
             continue
         i = instrument[row]
-        other = at + n + 1
+        other = at + n + 2
         count, _ = _remember(state, i, at, n, x[row])
         _remember(state, i, other, n, y[row])
         if count >= n:
             mean_x, mean_y = 0.0, 0.0
             for k in range(n):
-                mean_x += state[i, at + 1 + k]
-                mean_y += state[i, other + 1 + k]
+                mean_x += state[i, at + 2 + k]
+                mean_y += state[i, other + 2 + k]
             mean_x, mean_y = mean_x / n, mean_y / n
             product = 0.0
             for k in range(n):
-                product += (state[i, at + 1 + k] - mean_x) * (state[i, other + 1 + k] - mean_y)
+                product += (state[i, at + 2 + k] - mean_x) * (state[i, other + 2 + k] - mean_y)
             out[row] = product / n
