@@ -1,5 +1,6 @@
 """A person's own file of bars: found columns, read dates, and rows that cannot be used, each with its reason."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -73,8 +74,8 @@ def read_quotes(path: Path, wanted: Sequence[str]) -> QuoteFile:
     its low and a negative volume. All these rows are flagged. Raises QuoteFileError where the file cannot
     be read, or lacks or repeats a column that is needed.
     """
-    table, first_line = _table(path)
-    names = _named(table, path)
+    table, names = read_table(path)
+    first_line = 1 if path.suffix.lower() == ".parquet" else 2
     date_name = next((names[each] for each in DATE_NAMES if each in names), None)
     if date_name is None:
         raise QuoteFileError(
@@ -85,8 +86,8 @@ def read_quotes(path: Path, wanted: Sequence[str]) -> QuoteFile:
         raise QuoteFileError(
             f"{path} has no column {missing[0]!r}, which what is asked for needs; it has {', '.join(table.columns)}"
         )
-    instants = _instants(table[date_name])
-    columns = {name: _numbers(table[names[name]]) for name in wanted}
+    instants = instants_of(table[date_name])
+    columns = {name: numbers_of(table[names[name]]) for name in wanted}
     reasons = np.full(len(instants), "", dtype="<U40")
     placed = np.flatnonzero(_have_place(instants, reasons))
     _refuse(columns, reasons)
@@ -97,17 +98,25 @@ def read_quotes(path: Path, wanted: Sequence[str]) -> QuoteFile:
     return QuoteFile(date_name, table[date_name], instants, order, columns, flagged)
 
 
-def _table(path: Path) -> tuple[pl.DataFrame, int]:
-    """Return a file's rows, and the line of the first."""
+def read_table(path: Path) -> tuple[pl.DataFrame, dict[str, str]]:
+    """Return the rows of a file as they are written, and the names of the columns that are known, by plain name.
+
+    Raises QuoteFileError where the file cannot be read, or has a known column twice.
+    """
+    table = _table(path)
+    return table, _named(table, path)
+
+
+def _table(path: Path) -> pl.DataFrame:
     if not path.is_file():
         raise QuoteFileError(f"{path} is no file; give a CSV or parquet file of bars")
     try:
         if path.suffix.lower() == ".parquet":
-            return pl.read_parquet(path), 1
+            return pl.read_parquet(path)
         with path.open(encoding="utf-8-sig", errors="replace") as file:
             header = file.readline()
         separator = max(SEPARATORS, key=header.count)
-        table = pl.read_csv(
+        return pl.read_csv(
             path,
             separator=separator,
             infer_schema=False,
@@ -116,7 +125,15 @@ def _table(path: Path) -> tuple[pl.DataFrame, int]:
         )
     except (pl.exceptions.PolarsError, OSError) as error:
         raise QuoteFileError(f"{path} cannot be read: {' '.join(str(error).split())}") from error
-    return table, 2
+
+
+def plain_columns(path: Path) -> tuple[pl.DataFrame, dict[str, str]]:
+    """Return the rows of a file as they are written, and its columns by plain name (lower case, underscores).
+
+    Raises QuoteFileError where the file cannot be read.
+    """
+    table = _table(path)
+    return table, {re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_"): name for name in table.columns}
 
 
 def _named(table: pl.DataFrame, path: Path) -> dict[str, str]:
@@ -132,7 +149,7 @@ def _named(table: pl.DataFrame, path: Path) -> dict[str, str]:
     return found
 
 
-def _instants(column: pl.Series) -> NDArray[np.int64]:
+def instants_of(column: pl.Series) -> NDArray[np.int64]:
     """Return instants in nanoseconds, the least int64 where there is none."""
     none = np.iinfo(np.int64).min
     if column.dtype.is_temporal():
@@ -179,7 +196,8 @@ def _turns(instants: pl.Series) -> int:
     return int((steps.diff().drop_nulls() != 0).sum())
 
 
-def _numbers(column: pl.Series) -> NDArray[np.float64]:
+def numbers_of(column: pl.Series) -> NDArray[np.float64]:
+    """Return a column's numbers, NaN where there is none."""
     if column.dtype == pl.String:
         column = column.str.strip_chars().cast(pl.Float64, strict=False)
     return column.cast(pl.Float64, strict=False).fill_null(float("nan")).to_numpy().copy()

@@ -24,7 +24,7 @@ def exponential(
     begin, first = 0, skip + n
     while begin < len(x):
         i, end = instrument[begin], ending(instrument, begin)
-        count, average = np.int64(state[i, at]), state[i, at + 1]
+        count, average = int(state[i, at]), state[i, at + 1]
         for row in range(begin, end):
             value = x[row]
             out[row] = np.nan
@@ -122,7 +122,7 @@ def adaptive(
         if np.isnan(value):
             continue
         i = instrument[row]
-        count, place = state[i, at], np.int64(state[i, at + 1])
+        count, place = state[i, at], int(state[i, at + 1])
         average = state[i, at + 2]
         state[i, ring + place] = value
         oldest = place + 1 if place < n else 0

@@ -58,6 +58,7 @@ def _explain(failure: Exception) -> int:
 def _register() -> None:
     """Hang the commands; each imports what it needs when it is called."""
     from apps.cli import (
+        adjust,
         commands,
         demo,
         doctor,
@@ -73,6 +74,7 @@ def _register() -> None:
     app.command("demo")(demo.demo)
     app.command("replay")(replay.replay)
     app.command("run")(run.run)
+    app.command("adjust")(adjust.adjust)
     app.command("explain")(explain.explain)
     app.command("doctor")(doctor.doctor)
     app.command("kill")(commands.kill)

@@ -1,0 +1,226 @@
+"""Corporate actions from files of people and vendors: rows of one's own, columns beside bars, Lean's factor files.
+
+A line that cannot be read is told with its number; nothing is guessed.
+"""
+
+import csv
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from domain.corporate_actions import AMOUNTS, RATIOS, ActionKind, CorporateAction
+
+DATE = ("ex_date", "exdate", "date", "ex")
+KIND = ("type", "kind", "action", "event", "action_type", "event_type")
+VALUE = ("value", "amount", "ratio", "factor", "dividend", "cash")
+KNOWN = ("known_at", "announced", "announced_on", "announcement", "announcement_date", "declared")
+NAME = ("instrument", "symbol", "ticker")
+DIVIDENDS = ("dividends", "ex_dividend", "dividend")
+SPLITS = ("stock_splits", "split_ratio", "splits", "split")
+WORDS: dict[str, tuple[ActionKind, bool]] = {
+    "dividend": (ActionKind.CASH_DIVIDEND, False),
+    "div": (ActionKind.CASH_DIVIDEND, False),
+    "cash": (ActionKind.CASH_DIVIDEND, False),
+    "cash_dividend": (ActionKind.CASH_DIVIDEND, False),
+    "special_dividend": (ActionKind.SPECIAL_DIVIDEND, False),
+    "special": (ActionKind.SPECIAL_DIVIDEND, False),
+    "split": (ActionKind.SPLIT, False),
+    "stock_split": (ActionKind.SPLIT, False),
+    "reverse_split": (ActionKind.SPLIT, True),
+    "consolidation": (ActionKind.SPLIT, True),
+    "stock_dividend": (ActionKind.STOCK_DIVIDEND, False),
+    "bonus": (ActionKind.STOCK_DIVIDEND, False),
+    "spin_off": (ActionKind.SPIN_OFF, False),
+    "spinoff": (ActionKind.SPIN_OFF, False),
+    "rights": (ActionKind.RIGHTS, False),
+    "rights_issue": (ActionKind.RIGHTS, False),
+    "merger": (ActionKind.MERGER, False),
+    "rename": (ActionKind.RENAME, False),
+    "symbol_change": (ActionKind.RENAME, False),
+    "delisting": (ActionKind.DELISTING, False),
+    "cancel": (ActionKind.CANCEL, False),
+}
+RATIO = re.compile(r"\s*([0-9.]+)\s*(?::|/|-?\s*for\s*-?|\s+to\s+)\s*([0-9.]+)\s*", re.IGNORECASE)
+LEAN_LINE = re.compile(r"\d{8},[0-9.eE+-]+,[0-9.eE+-]+(,.*)?")
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+DAY_NANOSECONDS = 86_400_000_000_000
+
+
+class ActionFileError(ValueError):
+    """A file of corporate actions that cannot be read, with its line."""
+
+
+class LeanFactors(NamedTuple):
+    """Lean's factors: `price` times `split` is for days up to and including `until` (days since 1970-01-01)."""
+
+    until: NDArray[np.int32]
+    price: NDArray[np.float64]
+    split: NDArray[np.float64]
+
+    def of(self, days: NDArray[np.int32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return what prices, and what volumes, of each day are multiplied by."""
+        rows = np.minimum(np.searchsorted(self.until, days), len(self.until) - 1)
+        return self.price[rows] * self.split[rows], 1.0 / self.split[rows]
+
+
+def read_actions(path: Path, instrument: str | None = None) -> tuple[CorporateAction, ...] | LeanFactors:
+    """Read corporate actions of a file.
+
+    * Lean's factor file: date, price factor, split factor, reference price, without a header.
+    * Rows with a column of kinds: ex-date, kind, value, and if they are there known_at, id, corrects, instrument.
+    * Columns of dividends and splits beside bars (yfinance, WIKI): rows without either are no action.
+
+    Where rows name instruments, those of `instrument` are taken. Raises ActionFileError.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ActionFileError(f"{path} cannot be read: {error}") from error
+    lines = [line for line in text.splitlines() if line.strip()]
+    if not lines:
+        return ()
+    if LEAN_LINE.fullmatch(lines[0].strip()):
+        return _lean(path, lines)
+    rows = list(csv.reader(lines))
+    names = {plain(name): place for place, name in enumerate(rows[0])}
+    if "date" not in names and "datetime" in names:
+        names["date"] = names["datetime"]
+    if not any(name in names for name in DATE):
+        raise ActionFileError(
+            f"{path} has no column of ex-dates; it has {', '.join(rows[0])}, ex_date is needed"
+        )
+    kinds = any(name in names for name in KIND)
+    if not kinds and not any(name in names for name in (*DIVIDENDS, *SPLITS)):
+        raise ActionFileError(
+            f"{path} has no column of kinds, dividends or splits; it has {', '.join(rows[0])}"
+        )
+    found: list[CorporateAction] = []
+    for number, row in enumerate(rows[1:], 2):
+        try:
+            found += _row(names, row) if kinds else _beside_bars(names, row)
+        except ValueError as error:
+            raise ActionFileError(f"{path}, line {number}: {error}") from error
+    if instrument is None:
+        named = sorted({action.instrument for action in found if action.instrument})
+        if len(named) > 1:
+            raise ActionFileError(
+                f"{path} has actions of {', '.join(named[:5])}; say which are meant with --instrument"
+            )
+        return tuple(found)
+    return tuple(action for action in found if action.instrument in {"", instrument})
+
+
+def plain(name: str) -> str:
+    """Return a column's name in lower case with underscores."""
+    return re.sub(r"[^a-z0-9]+", "_", name.strip().lower()).strip("_")
+
+
+def day_of(text: str) -> int:
+    """Return the days since 1970-01-01 of a date; raises ValueError."""
+    return int(instant_of(text) // DAY_NANOSECONDS)
+
+
+def instant_of(text: str) -> int:
+    """Return a date's midnight, or a time, in ns UTC; the local day where an offset is given with midnight."""
+    text = text.strip()
+    for pattern in ("%Y%m%d", "%m/%d/%Y", "%d.%m.%Y"):
+        try:
+            read = datetime.strptime(text, pattern).replace(tzinfo=UTC)
+            break
+        except ValueError:
+            continue
+    else:
+        try:
+            read = datetime.fromisoformat(text)
+        except ValueError as error:
+            raise ValueError(f"a date is written 2024-01-31; {text!r} was given") from error
+        local_day = read.tzinfo is not None and (read.hour, read.minute, read.second) == (0, 0, 0)
+        if read.tzinfo is None or local_day:
+            read = read.replace(tzinfo=UTC)
+    since = read.astimezone(UTC) - EPOCH
+    return (since.days * 86_400 + since.seconds) * 1_000_000_000 + since.microseconds * 1_000
+
+
+def ratio_of(text: str) -> float:
+    """Return a number, or what `2:1`, `2/1` and `2-for-1` say; raises ValueError."""
+    match = RATIO.fullmatch(text)
+    if match:
+        return float(match[1]) / float(match[2])
+    try:
+        return float(text)
+    except ValueError as error:
+        raise ValueError(f"a value is a number or a ratio as 2:1; {text!r} was given") from error
+
+
+def _cell(names: dict[str, int], row: list[str], among: tuple[str, ...]) -> str:
+    """Return the first column of several that is there and filled."""
+    cells = (row[names[name]].strip() for name in among if name in names and names[name] < len(row))
+    return next((cell for cell in cells if cell), "")
+
+
+def _row(names: dict[str, int], row: list[str]) -> Iterator[CorporateAction]:
+    word = plain(_cell(names, row, KIND))
+    if word not in WORDS:
+        raise ValueError(f"a kind is one of {', '.join(WORDS)}; {word!r} was given")
+    kind, reverse = WORDS[word]
+    needs = kind in AMOUNTS | RATIOS
+    text = _cell(names, row, VALUE)
+    if needs and not text:
+        raise ValueError(f"a {word} needs a value; none was given")
+    value = ratio_of(text) if needs else 0.0
+    ratio = 1.0
+    if kind in RATIOS:
+        ratio = 1.0 + value if kind == ActionKind.STOCK_DIVIDEND and not RATIO.fullmatch(text) else value
+        ratio = 1.0 / ratio if reverse and ratio > 1.0 else ratio
+    ex_text, known = _cell(names, row, DATE), _cell(names, row, KNOWN)
+    yield CorporateAction(
+        kind=kind,
+        ex_on=day_of(ex_text),
+        amount=value if kind in AMOUNTS else 0.0,
+        ratio=ratio,
+        known_at=instant_of(known or ex_text),
+        instrument=_cell(names, row, NAME),
+        action_id=_cell(names, row, ("id", "action_id", "event_id")),
+        corrects=_cell(names, row, ("corrects", "replaces")),
+    )
+
+
+def _beside_bars(names: dict[str, int], row: list[str]) -> Iterator[CorporateAction]:
+    text = _cell(names, row, DATE)
+    paid = _cell(names, row, DIVIDENDS)
+    split = _cell(names, row, SPLITS)
+    if paid and ratio_of(paid) != 0.0:
+        yield CorporateAction(
+            kind=ActionKind.CASH_DIVIDEND,
+            ex_on=day_of(text),
+            amount=ratio_of(paid),
+            known_at=instant_of(text),
+        )
+    if split and ratio_of(split) not in {0.0, 1.0}:
+        yield CorporateAction(
+            kind=ActionKind.SPLIT, ex_on=day_of(text), ratio=ratio_of(split), known_at=instant_of(text)
+        )
+
+
+def _lean(path: Path, lines: list[str]) -> LeanFactors:
+    rows = []
+    for number, line in enumerate(lines, 1):
+        cells = line.strip().split(",")
+        try:
+            day, price, split = day_of(cells[0]), float(cells[1]), float(cells[2])
+        except (ValueError, IndexError) as error:
+            raise ActionFileError(
+                f"{path}, line {number}: a factor line is date, price factor, split factor, reference price; "
+                f"{line!r} was given"
+            ) from error
+        if not (price > 0.0 and split > 0.0):
+            raise ActionFileError(f"{path}, line {number}: factors are above 0; {line!r} was given")
+        rows.append((day, price, split))
+    rows.sort()
+    until, prices, splits = zip(*rows, strict=True)
+    return LeanFactors(np.array(until, np.int32), np.array(prices), np.array(splits))
