@@ -1,23 +1,27 @@
-"""Every indicator of the catalogue over minute bars of many instruments, beside TA-Lib called in a loop on the same arrays.
+"""Every indicator of the catalogue over minute bars of many instruments, beside TA-Lib in a loop on the same arrays.
 
-    python -m benchmarks.indicators --instruments 5000 --bars 390
+    python benchmarks/indicators.py --instruments 5000 --bars 390
 
-Two comparisons, each the median of `--rounds`, ours and TA-Lib's in turn: `both` are the indicators that TA-Lib has too,
-like with like; `all` is the whole catalogue of ours against those same calls of TA-Lib. A row is a bar of an instrument.
-Ours is one program over the bars of `--together` instruments at a time, on `--threads` threads (a core each, as the
-kernels leave Python's lock); TA-Lib is called for each indicator and instrument on contiguous float64 arrays, in a
-loop as its users write it, on one thread.
+Two comparisons, each the median of `--rounds`, ours and TA-Lib's in turn: `both` are the indicators that TA-Lib has,
+too, like with like; `all` is the whole catalogue of ours against those same calls of TA-Lib. A row is a bar of an
+instrument. Ours is one program over the bars of `--together` instruments at a time, on `--threads` threads (a core
+each, as the kernels leave Python's lock); TA-Lib is called for each indicator and instrument on contiguous float64
+arrays, in a loop as its users write it, on one thread.
 """
 
 import argparse
 import json
 import statistics
+import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import talib
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from features.indicators.catalogue import asked_for, indicators, program_of
 from features.series import Program

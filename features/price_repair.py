@@ -11,9 +11,9 @@ before have repaired:
 * `gain_counted_twice` a capital gain that was taken off again on top of the dividend that holds it;
 * `adjustment_missing`, `adjustment_100x`  a dividend that the adjusted close does not know, or knows 100-fold.
 
-The adjusted close says what the vendor believed a dividend to be: (1 - g) P with g the step of adjusted by raw close and
-P the close before. What it says and the dividend itself have to agree; where they do not, the rule that explains the
-ratio of both names the repair, and where none does nothing is touched.
+The adjusted close says what the vendor believed a dividend to be: (1 - g) P with g the step of adjusted by raw close
+and P the close before. What it says and the dividend itself have to agree; where they do not, the rule that
+explains the ratio of both names the repair, and where none does nothing is touched.
 """
 
 from collections.abc import Iterator
