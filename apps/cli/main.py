@@ -65,6 +65,7 @@ def _register() -> None:
         explain,
         features,
         indicators,
+        instruments,
         lake,
         replay,
         run,
@@ -82,6 +83,7 @@ def _register() -> None:
     app.add_typer(commands.limits_app, name="limits")
     app.add_typer(features.app, name="features")
     app.add_typer(indicators.app, name="indicators")
+    app.add_typer(instruments.app, name="instruments")
     app.add_typer(lake.app, name="lake")
     app.add_typer(stack.app, name="stack")
 

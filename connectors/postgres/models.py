@@ -9,9 +9,12 @@ from decimal import Decimal
 import msgspec
 from sqlalchemy import BigInteger, Column, MetaData, String, Table, text
 
+from connectors.relational.listings import INDEXES as LISTING_INDEXES
+from connectors.relational.listings import LISTINGS
 from connectors.relational.models import TABLES as JOURNAL_TABLES
 from connectors.relational.models import journal_metadata, record_table
 from domain.envelope import Record
+from domain.listings import Listing
 
 ROLE = "ita_desk"
 """The role of the workers: it may add rows and read them."""
@@ -70,6 +73,7 @@ OWN_TABLES: dict[type[msgspec.Struct], str] = {
     InstrumentVersion: "instruments",
     ConfigurationVersion: "configurations",
     ComplianceEntry: "compliance_log",
+    Listing: LISTINGS,
 }
 """Table of each record type that SQLite's journal has not."""
 
@@ -80,6 +84,7 @@ INDEXES: dict[str, tuple[tuple[str, ...], ...]] = {
     "instruments": (("instrument", "valid_from", "known_at"),),
     "configurations": (("digest",), ("effective_at", "known_at")),
     "compliance_log": (("event_at",), ("scope", "event_at")),
+    LISTINGS: LISTING_INDEXES,
 }
 
 _NOW = text("(extract(epoch FROM clock_timestamp()) * 1000000000)::bigint")

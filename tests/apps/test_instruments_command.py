@@ -1,0 +1,155 @@
+"""`ita instruments`: what was listed where, as it was known, kept once however often it is imported."""
+
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from apps.cli.instruments import app
+from apps.cli.main import WrongUse
+from apps.run_folder import RunFolderError
+from connectors.files.action_rows import instant_of
+
+DATA = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "fundamentals" / "Data"
+UNIVERSE = DATA / "equity/usa/fundamental/coarse/20140324.csv.gz"
+PROPERTIES = DATA / "symbol-properties/symbol-properties-database.csv.gz"
+needs_data = pytest.mark.skipif(not DATA.is_dir(), reason="../shared/data/fundamentals is not there")
+OWN = """instrument_id,ticker,venue,name,figi,isin,currency,sector,calendar,tick_size,valid_from,valid_to,known_at
+FB-1,FB,XNAS,Facebook,BBG000MM2P62,US30303M1027,USD,Communication,XNYS,0.01,2012-05-18,,2012-05-18
+FB-1,META,XNAS,Meta Platforms,BBG000MM2P62,US30303M1027,USD,Communication,XNYS,0.01,2022-06-09,,2022-05-31
+META-0,META,XNAS,Roundhill fund,,,USD,,XNYS,0.01,2021-06-30,2022-01-31,2021-06-30
+"""
+
+
+@pytest.fixture
+def ask(tmp_path):
+    """Return a function that runs a command of `ita instruments` on a store of its own and returns its JSON."""
+
+    def run(*words):
+        answer = CliRunner().invoke(app, [*words, "--store", str(tmp_path / "reference.sqlite"), "--json"])
+        if answer.exception is not None and not isinstance(answer.exception, SystemExit):
+            raise answer.exception
+        run.code = answer.exit_code
+        return json.loads(answer.stdout)
+
+    return run
+
+
+@pytest.fixture
+def own(tmp_path):
+    path = tmp_path / "own.csv"
+    path.write_text(OWN)
+    return str(path)
+
+
+def test_a_rename_keeps_the_identity_and_a_ticker_used_again_is_another_instrument(ask, own):
+    assert ask("import", own) == {"new": 2, "changed": 1, "unchanged": 0, "bad": []}
+
+    def ids(name, *words):
+        return [(each["instrument_id"], each["ticker"], each["name"]) for each in ask("show", name, *words)]
+
+    assert ids("FB", "--at", "2015-01-01") == [("FB-1", "FB", "Facebook")]
+    assert ids("META", "--at", "2021-12-01") == [("META-0", "META", "Roundhill fund")]
+    assert ids("META", "--at", "2022-07-01") == [("FB-1", "META", "Meta Platforms")]
+    assert ids("FB-1") == ids("US30303M1027") == ids("BBG000MM2P62") == [("FB-1", "META", "Meta Platforms")]
+    assert ids("FB-1", "--at", "2022-07-01", "--as-known-at", "2022-05-01") == [("FB-1", "FB", "Facebook")]
+    assert ids("FB", "--at", "2022-07-01") == []
+    assert ask.code == 1
+    assert [each["ticker"] for each in ask("history", "FB")] == ["FB", "META"]
+
+
+def test_importing_twice_changes_nothing_and_a_changed_row_makes_a_version(ask, own, tmp_path):
+    ask("import", own)
+
+    assert ask("import", own) == {"new": 0, "changed": 0, "unchanged": 3, "bad": []}
+    (tmp_path / "later.csv").write_text(
+        "instrument_id,ticker,venue,name,figi,isin,currency,sector,calendar,tick_size,valid_from,known_at\n"
+        "FB-1,META,XNAS,Meta Platforms,BBG000MM2P62,US30303M1027,USD,Technology,XNYS,0.01,2024-01-01,2024-01-02\n"
+    )
+    assert ask("import", str(tmp_path / "later.csv")) == {"new": 0, "changed": 1, "unchanged": 0, "bad": []}
+    assert [each["sector"] for each in ask("show", "META", "--at", "2024-02-01")] == ["Technology"]
+    assert [each["sector"] for each in ask("show", "META", "--at", "2023-02-01")] == ["Communication"]
+    assert len(ask("history", "META")) == 4
+
+
+@needs_data
+def test_the_universe_of_stocks_loads_and_loads_once(ask):
+    first = ask("import", str(UNIVERSE))
+    again = ask("import", str(UNIVERSE))
+
+    assert first == {"new": 7_111, "changed": 0, "unchanged": 0, "bad": []}
+    assert again == {"new": 0, "changed": 0, "unchanged": 7_111, "bad": []}
+    (apple,) = ask("show", "AAPL", "--at", "2014-03-24")
+    assert (apple["instrument_id"], apple["calendar"], apple["valid_from"]) == (
+        "AAPL R735QTJ8XC9X",
+        "XNYS",
+        instant_of("2014-03-24"),
+    )
+
+
+@needs_data
+def test_symbol_properties_load_with_exact_steps(ask):
+    done = ask("import", str(PROPERTIES))
+
+    lines = gzip.decompress(PROPERTIES.read_bytes()).decode().splitlines()[1:]
+    rows = [line for line in lines if line.strip() and not line.startswith("#")]
+    assert (done["new"], done["changed"], len(done["bad"])) == (len(rows), 0, 0)
+    coinbase = next(each for each in ask("show", "BTC-USD") if each["venue"] == "coinbase")
+    assert (coinbase["tick_size"], coinbase["lot_size"], coinbase["currency"], coinbase["calendar"]) == (
+        "0.01",
+        "1E-8",
+        "USD",
+        "24/7",
+    )
+
+
+def test_bad_rows_are_told_by_line_and_the_others_are_imported(ask, tmp_path):
+    (tmp_path / "bad.csv").write_text(
+        "ticker,venue,tick_size,valid_from,valid_to\n"
+        "A,XNYS,0.01,2020-01-01,\n"
+        "B,XNYS,zero,2020-01-01,\n"
+        "C,XNYS,-0.01,2020-01-01,\n"
+        ",XNYS,0.01,2020-01-01,\n"
+        "D,XNYS,0.01,2020-13-01,\n"
+        "E,XNYS,0.01,2020-01-02,2020-01-01\n"
+        "A,XNYS,0.05,2020-01-01,\n"
+        "F,XNYS,0.01,2020-01-01,,extra\n"
+        "G,XNYS,0.01,2020-01-01,\n"
+    )
+
+    done = ask("import", str(tmp_path / "bad.csv"))
+
+    assert done["new"] == 2
+    assert [(each["line"], each["reason"].split(";")[0]) for each in done["bad"]] == [
+        (3, "tick_size is a number above 0"),
+        (4, "tick_size is a number above 0"),
+        (5, "a listing needs instrument_id, venue and ticker"),
+        (6, "a date is written 2024-01-31"),
+        (7, "a listing is valid until after it begins"),
+        (8, "XNYS:A is there before, in line 2"),
+        (9, "a row has at most 5 cells"),
+    ]
+
+
+def test_bad_universe_rows_are_told_by_line(ask, tmp_path):
+    (tmp_path / "20140325.csv").write_text(
+        "A RPTMYV3VC57P,A,55.26,1983802,109624898,True,0.6694742,1\n"
+        "AA R735QTJ8XC9X,AA,x,28620078,343727136,False,0.5373942,3.0003\n"
+        "AAC RVY73T1OH55X,SCOK\n"
+    )
+
+    done = ask("import", str(tmp_path / "20140325.csv"))
+
+    assert (done["new"], [each["line"] for each in done["bad"]]) == (1, [2, 3])
+
+
+def test_wrong_use_is_told_as_such(ask, tmp_path):
+    with pytest.raises(WrongUse, match="cannot be read"):
+        ask("import", str(tmp_path / "nothing.csv"))
+    (tmp_path / "other.csv").write_text("symbol,price\nA,1\n")
+    with pytest.raises(WrongUse, match="has no column 'ticker'; it has symbol, price"):
+        ask("import", str(tmp_path / "other.csv"))
+    with pytest.raises(RunFolderError, match="ita instruments import FILE makes it"):
+        ask("show", "A")
