@@ -28,6 +28,7 @@ def feature_rows() -> list[dict[str, str | int]]:
             "meaning": line.meaning,
             "unit": line.unit,
             "warm_up": line.warm_up,
+            "missing": MISSING,
             "version": line.version,
             "source": line.source,
         }
@@ -48,6 +49,7 @@ def indicator_rows() -> list[dict[str, str | int]]:
                 "unit": line.unit,
                 "family": line.family,
                 "warm_up": max(warm_ups(asked_for([name])[0])),
+                "missing": MISSING,
                 "version": line.version,
                 "source": line.source,
             }

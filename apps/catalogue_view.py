@@ -10,7 +10,7 @@ from rich.table import Table
 
 def show(rows: Sequence[dict[str, str | int]], search: str, json: bool) -> None:
     """Print the rows that hold a text, in any case: a table, or one JSON array."""
-    found = [row for row in rows if search.lower() in " ".join(map(str, row.values())).lower()]
+    found = [row for row in rows if search.lower() in _told(row).lower()]
     if json:
         typer.echo(msgspec.json.encode(found).decode())
         return
@@ -24,3 +24,8 @@ def show(rows: Sequence[dict[str, str | int]], search: str, json: bool) -> None:
         table.add_row(*(str(row[name]) for name in ("name", "meaning", "unit", "warm_up", "source")))
     Console().print(table)
     typer.echo(f"{len(found)} of {len(rows)}")
+
+
+def _told(row: dict[str, str | int]) -> str:
+    """Return what is searched of a row: all but the rule about missing values, which is one for all."""
+    return " ".join(str(value) for name, value in row.items() if name != "missing")

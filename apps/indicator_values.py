@@ -22,8 +22,8 @@ class Computed(NamedTuple):
 def compute(path: Path, indicators: Sequence[str]) -> Computed:
     """Compute indicators over a file of bars.
 
-    The table has the file's dates, in the file's order, and a float64 column for each output, null while it warms up
-    and in rows that are not used. Raises UnknownIndicator and QuoteFileError.
+    The table has the file's dates, in the file's order, and a float64 column for each output, null while it warms up,
+    in rows that are not used, and where no finite number comes out. Raises UnknownIndicator and QuoteFileError.
     """
     wanted = asked_for(indicators)
     program = program_of(wanted)
@@ -34,7 +34,7 @@ def compute(path: Path, indicators: Sequence[str]) -> Computed:
     columns = [quotes.dates]
     for name, column in zip(names, values, strict=True):
         whole = np.full(len(quotes.dates), np.nan)
-        whole[quotes.order] = column
+        whole[quotes.order] = np.where(np.isfinite(column), column, np.nan)
         columns.append(pl.Series(name, whole).fill_nan(None))
     bars = [bar for each in wanted for bar in warm_ups(each)]
     return Computed(pl.DataFrame(columns), dict(zip(names, bars, strict=True)), quotes.flagged)

@@ -2,11 +2,12 @@
 
     python benchmarks/indicators.py --instruments 5000 --bars 390
 
-Two comparisons, each the median of `--rounds`, ours and TA-Lib's in turn: `both` are the indicators that TA-Lib has,
-too, like with like; `all` is the whole catalogue of ours against those same calls of TA-Lib. A row is a bar of an
-instrument. Ours is one program over the bars of `--together` instruments at a time, on `--threads` threads (a core
-each, as the kernels leave Python's lock); TA-Lib is called for each indicator and instrument on contiguous float64
-arrays, in a loop as its users write it, on one thread.
+Two comparisons, each the median of `--rounds`, taken in turn: `both` are the indicators that TA-Lib has, too, a call
+of each of its functions, like with like on one thread; `all` is the whole catalogue of ours, more than TA-Lib has,
+against those same calls. A row is a bar of an instrument. Ours is one program over the bars of `--together`
+instruments at a time; with `--threads` above 1 it takes a core each, as the kernels leave Python's lock, while TA-Lib
+stays on one. TA-Lib is called for each indicator and instrument on contiguous float64 arrays, in a loop as its users
+write it.
 """
 
 import argparse
@@ -14,7 +15,7 @@ import json
 import statistics
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -57,7 +58,7 @@ def ours(program: Program, columns: Columns, together: int, threads: int) -> flo
     return time.perf_counter() - began
 
 
-def theirs(calls: list[tuple[str, str, tuple[float, ...]]], columns: Columns) -> float:
+def theirs(calls: Sequence[tuple[str, str, tuple[str | float, ...]]], columns: Columns) -> float:
     """Call TA-Lib for each indicator and instrument; return the seconds."""
     began = time.perf_counter()
     for place in range(len(columns["close"])):
@@ -67,36 +68,35 @@ def theirs(calls: list[tuple[str, str, tuple[float, ...]]], columns: Columns) ->
     return time.perf_counter() - began
 
 
-def median(measure: Callable[[], float], rounds: int) -> float:
-    """Return the median seconds of several rounds."""
-    return statistics.median(measure() for _ in range(rounds))
-
-
 def main() -> None:
     """Measure, and print one JSON object."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--instruments", type=int, default=5_000)
     parser.add_argument("--bars", type=int, default=390)
     parser.add_argument("--together", type=int, default=16, help="instruments that are computed at a time")
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--quick", action="store_true", help="50 instruments, once")
     options = parser.parse_args()
     if options.quick:
         options.instruments, options.rounds = 50, 1
     columns = market(options.instruments, options.bars)
-    calls = [(str(call[0]), str(call[1]), tuple(map(float, call[2:]))) for call in ORACLES.values()]
-    calls = [
-        (name, letters, tuple(int(each) if each == int(each) and name != "SAR" else each for each in params))
-        for name, letters, params in calls
-    ]
-    whole, both = program_of(asked_for(list(indicators()))), program_of(asked_for(list(ORACLES)))
+    texts = {str(call[0]): text for text, call in reversed(ORACLES.items())}
+    calls = [(name, str(ORACLES[text][1]), ORACLES[text][2:]) for name, text in texts.items()]
+    whole, both = program_of(asked_for(list(indicators()))), program_of(asked_for(list(texts.values())))
     warm = {name: column[:2] for name, column in columns.items()}
     ours(whole, warm, 2, 1)
-    rounds = options.rounds
-    seconds_both = median(lambda: ours(both, columns, options.together, options.threads), rounds)
-    seconds_talib = median(lambda: theirs(calls, columns), rounds)
-    seconds_all = median(lambda: ours(whole, columns, options.together, options.threads), rounds)
+    measured = [
+        (
+            ours(both, columns, options.together, options.threads),
+            theirs(calls, columns),
+            ours(whole, columns, options.together, options.threads),
+        )
+        for _ in range(options.rounds)
+    ]
+    seconds_both, seconds_talib, seconds_all = (
+        statistics.median(each) for each in zip(*measured, strict=True)
+    )
     rows = options.instruments * options.bars
     print(
         json.dumps(
@@ -105,7 +105,7 @@ def main() -> None:
                 "bars": options.bars,
                 "threads": options.threads,
                 "both": {
-                    "indicators": len(ORACLES),
+                    "indicators": len(texts),
                     "bars_per_second": round(rows / seconds_both),
                     "talib_bars_per_second": round(rows / seconds_talib),
                     "ratio": round(seconds_talib / seconds_both, 2),

@@ -19,10 +19,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from features import series_recursions, series_windows
+from features import series_cycles, series_recursions, series_rows, series_sweeps, series_windows
 
 Floats = NDArray[np.float64]
 COLUMNS = ("open", "high", "low", "close", "volume")
+PIECE = 4_096
+"""How many rows a program takes at a time; the answer does not depend on it."""
 
 
 class Operation(NamedTuple):
@@ -73,6 +75,10 @@ class Series:
         """Return the quotient, row by row; by `over` where the divisor may be 0."""
         return _made("divide", (self, _series(other)))
 
+    def __rtruediv__(self, other: float) -> "Series":
+        """Return the quotient, row by row."""
+        return _made("divide", (_series(other), self))
+
     def __neg__(self) -> "Series":
         """Return the negative."""
         return _made("subtract", (_series(0.0), self))
@@ -101,30 +107,6 @@ def apply(operation: str, *inputs: Series, params: Sequence[float] = ()) -> Seri
     return _made(operation, tuple(inputs), tuple(params))
 
 
-def _ratio(x: Floats, y: Floats, otherwise: float, out: Floats) -> None:
-    """X / y; `otherwise` where y is 0 and both are numbers."""
-    np.divide(x, y, out=out)
-    zero = (y == 0.0) & ~np.isnan(x)
-    out[zero] = otherwise
-
-
-def _where(condition: Floats, x: Floats, y: Floats, out: Floats) -> None:
-    """X where the condition is above 0, y where it is not, missing where it is missing."""
-    out[:] = np.where(condition > 0.0, x, y)
-    out[np.isnan(condition)] = np.nan
-
-
-def _above(x: Floats, y: Floats, out: Floats) -> None:
-    """1 where x > y, else 0, missing where one is."""
-    out[:] = x > y
-    out[np.isnan(x) | np.isnan(y)] = np.nan
-
-
-def _first_number(x: Floats, y: Floats, out: Floats) -> None:
-    """x, or y where x is missing."""
-    out[:] = np.where(np.isnan(x), y, x)
-
-
 def _plain(step: Callable[..., Any]) -> Operation:
     return Operation(step, None, lambda *_: 0)
 
@@ -150,26 +132,27 @@ OPERATIONS: dict[str, Operation] = {
     "square_root": _ufunc(np.sqrt),
     "logarithm": _ufunc(np.log),
     "arctangent": _ufunc(np.arctan),
+    "sine": _ufunc(np.sin),
     "greater": _ufunc(np.maximum),
     "smaller": _ufunc(np.minimum),
     "sign": _ufunc(np.sign),
-    "ratio": _plain(_ratio),
-    "where": _plain(_where),
-    "above": _plain(_above),
-    "first_number": _plain(_first_number),
+    "ratio": _plain(series_rows.ratio),
+    "where": _plain(series_rows.where),
+    "above": _plain(series_rows.above),
+    "first_number": _plain(series_rows.first_number),
     "lag": _window(series_windows.lag, 2, 0),
     "total": _window(series_windows.total, 3),
     "highest": Operation(series_windows.highest, lambda n, _: n + 3, lambda _, least: least - 1),
     "lowest": Operation(series_windows.lowest, lambda n, _: n + 3, lambda _, least: least - 1),
-    "weighted": _window(series_windows.weighted, 2),
-    "bell": _window(series_windows.bell, 2),
-    "variance": _window(series_windows.variance, 2),
-    "mean_deviation": _window(series_windows.mean_deviation, 2),
-    "slope": _window(series_windows.slope, 2),
-    "age_of_highest": _window(series_windows.age_of_highest, 2),
-    "age_of_lowest": _window(series_windows.age_of_lowest, 2),
-    "percent_rank": _window(series_windows.percent_rank, 2, 0),
-    "covariance": _window(series_windows.covariance, 4, rings=2),
+    "weighted": _window(series_sweeps.weighted, 0),
+    "bell": _window(series_sweeps.bell, 0),
+    "variance": _window(series_sweeps.variance, 0),
+    "mean_deviation": _window(series_sweeps.mean_deviation, 0),
+    "slope": _window(series_sweeps.slope, 0),
+    "age_of_highest": _window(series_sweeps.age_of_highest, 0),
+    "age_of_lowest": _window(series_sweeps.age_of_lowest, 0),
+    "percent_rank": _window(series_sweeps.percent_rank, 1, 0),
+    "covariance": _window(series_sweeps.covariance, 0, rings=2),
     "exponential": Operation(
         series_recursions.exponential,
         lambda *_: 2,
@@ -179,11 +162,18 @@ OPERATIONS: dict[str, Operation] = {
     "running": Operation(series_recursions.running, lambda: 1, lambda: 0),
     "chained": Operation(series_recursions.chained, lambda _: 2, lambda _: 0),
     "streak": Operation(series_recursions.streak, lambda: 3, lambda: 0),
-    "adaptive": Operation(series_recursions.adaptive, lambda n, *_: n + 4, lambda n, *_: n),
+    "adaptive": Operation(series_recursions.adaptive, lambda: 1, lambda: 0),
     "parabolic": Operation(series_recursions.parabolic, lambda *_: 7, lambda *_: 1),
     "trailing": Operation(series_recursions.trailing, lambda: 5, lambda: 0),
     "fisher": Operation(series_recursions.fisher, lambda: 2, lambda: 0),
     "held_open": Operation(series_recursions.held_open, lambda: 3, lambda: 0),
+    "cycle_period": Operation(series_cycles.cycle_period, lambda _: series_cycles.TURN, lambda skip: skip),
+    "in_phase": Operation(series_cycles.in_phase, lambda _: series_cycles.TURN, lambda skip: skip),
+    "quadrature": Operation(series_cycles.quadrature, lambda _: series_cycles.TURN, lambda skip: skip),
+    "cycle_phase": Operation(series_cycles.cycle_phase, lambda: 2 + series_cycles.RING, lambda: 0),
+    "cycle_mean": Operation(series_cycles.cycle_mean, lambda: 1 + series_cycles.RING, lambda: 0),
+    "trending": Operation(series_cycles.trending, lambda: 4, lambda: 0),
+    "later": Operation(series_cycles.later, lambda _: 1, lambda n: n),
 }
 
 
@@ -220,20 +210,62 @@ def ordered(series: Sequence[Series]) -> list[Series]:
     return list(found)
 
 
+class _Move(NamedTuple):
+    """One step of a program: what it computes, and the places of its inputs and of its answer."""
+
+    series: Series
+    inputs: tuple[int, ...]
+    target: int
+
+
 class Program:
-    """Computes several series together."""
+    """Computes several series together, in pieces of rows that stay in the processor's cache."""
 
     def __init__(self, series: Sequence[Series]) -> None:
         self.series = tuple(series)
         self.columns = columns_read(series)
-        self._order = ordered(series)
         self._at: dict[Series, int] = {}
         self.width = 0
-        for each in self._order:
+        order = ordered(series)
+        for each in order:
             width = OPERATIONS[each.operation].width if each.operation in OPERATIONS else None
             if width is not None:
                 self._at[each] = self.width
                 self.width += width(*each.params)
+        self._own = {each: place for place, each in enumerate(self.series)}
+        self._constants = [each for each in order if each.operation == "constant"]
+        self._moves, self._places, self._slots = self._plan(order)
+
+    def _plan(self, order: Sequence[Series]) -> tuple[list[_Move], dict[Series, int], int]:
+        """Give each series a place: columns, constants, the program's series, then scratch that is used again.
+
+        Returns the steps in order, the place of each series, and how many places of scratch there are.
+        """
+        last = {one: step for step, each in enumerate(order) for one in each.inputs}
+        fixed = [each for each in order if each.operation == "column"] + self._constants
+        places = {each: place for place, each in enumerate(fixed)}
+        outputs = len(fixed)
+        scratch = outputs + len(self.series)
+        free: list[int] = []
+        slots = 0
+        moves: list[_Move] = []
+        for step, each in enumerate(order):
+            if each in places:
+                continue
+            if each in self._own:
+                places[each] = outputs + self._own[each]
+            elif free:
+                places[each] = free.pop()
+            else:
+                places[each] = scratch + slots
+                slots += 1
+            moves.append(_Move(each, tuple(places[one] for one in each.inputs), places[each]))
+            free.extend(
+                places[one]
+                for one in dict.fromkeys(each.inputs)
+                if last[one] == step and places[one] >= scratch
+            )
+        return moves, places, slots
 
     def fresh(self, instruments: int) -> Floats:
         """Return the memory of instruments that have seen nothing, float64 (instruments, width)."""
@@ -247,33 +279,28 @@ class Program:
         """
         rows = len(instrument)
         out = np.empty((len(self.series), rows))
-        own = {each: place for place, each in enumerate(self.series)}
-        done: dict[Series, Floats] = {}
+        scratch = np.empty((self._slots, min(rows, PIECE)))
+        constants = [np.full(min(rows, PIECE), each.params[0]) for each in self._constants]
+        read = [columns[each.params[0]] for each in self._places if each.operation == "column"]
         with np.errstate(all="ignore"):
-            for each in self._order:
-                if each.operation == "column":
-                    done[each] = columns[each.params[0]]
-                elif each.operation == "constant":
-                    done[each] = np.full(rows, each.params[0])
-                else:
-                    target = out[own[each]] if each in own else np.empty(rows)
-                    self._compute(each, [done[one] for one in each.inputs], state, instrument, target)
-                    done[each] = target
-        for place, each in enumerate(self.series):
-            if done[each] is not out[place]:
-                out[place] = done[each]
+            for begin in range(0, rows, PIECE):
+                end = min(begin + PIECE, rows)
+                held = [column[begin:end] for column in read]
+                held += [constant[: end - begin] for constant in constants]
+                held += list(out[:, begin:end])
+                held += list(scratch[:, : end - begin])
+                self._compute(held, state, instrument[begin:end])
+                for place, each in enumerate(self.series):
+                    if self._places[each] != len(read) + len(constants) + place:
+                        out[place, begin:end] = held[self._places[each]]
         return out
 
-    def _compute(
-        self,
-        series: Series,
-        inputs: Sequence[Floats],
-        state: Floats,
-        instrument: NDArray[np.int32],
-        out: Floats,
-    ) -> None:
-        step = OPERATIONS[series.operation].step
-        if series in self._at:
-            step(instrument, *inputs, state, self._at[series], *series.params, out)
-        else:
-            step(*inputs, *series.params, out)
+    def _compute(self, held: Sequence[Floats], state: Floats, instrument: NDArray[np.int32]) -> None:
+        """Take every step over a piece of the rows, `held` by place."""
+        for series, inputs, target in self._moves:
+            step = OPERATIONS[series.operation].step
+            arrays = [held[place] for place in inputs]
+            if series in self._at:
+                step(instrument, *arrays, state, self._at[series], *series.params, held[target])
+            else:
+                step(*arrays, *series.params, held[target])

@@ -46,19 +46,21 @@ def exponential(
 @compiled
 def wilder_sum(instrument: Ids, x: Floats, state: Floats, at: int, n: int, quiet: int, out: Floats) -> None:
     """S - s/n + x from the sum of n - 1 values on (Wilder 1978), silent before value `quiet`. Memory: count, sum."""
-    for row in range(len(x)):
-        value = x[row]
-        out[row] = np.nan
-        if np.isnan(value):
-            continue
-        i = instrument[row]
-        count = state[i, at] + 1.0
-        state[i, at] = count
-        held = state[i, at + 1]
-        held = held + value if count < n else held - held / n + value
-        state[i, at + 1] = held
-        if count >= quiet:
-            out[row] = held
+    begin = 0
+    while begin < len(x):
+        i, end = instrument[begin], ending(instrument, begin)
+        count, held = int(state[i, at]), state[i, at + 1]
+        for row in range(begin, end):
+            value = x[row]
+            out[row] = np.nan
+            if np.isnan(value):
+                continue
+            count += 1
+            held = held + value if count < n else held - held / n + value
+            if count >= quiet:
+                out[row] = held
+        state[i, at], state[i, at + 1] = count, held
+        begin = end
 
 
 @compiled
@@ -106,49 +108,47 @@ def streak(instrument: Ids, x: Floats, state: Floats, at: int, out: Floats) -> N
 
 
 @compiled
-def adaptive(
-    instrument: Ids, x: Floats, state: Floats, at: int, n: int, fast: float, slow: float, out: Floats
-) -> None:
-    """Kaufman's average: k + c (x - k), c = (e (f - s) + s)^2, e = |x - x_n|/sum |change|, f and s = 2/(m + 1).
-
-    The first value spoken is value n + 1, which moves from value n.
-    Memory: count up to n, place, average, ring of n + 1.
-    """
-    quick, slowly = 2.0 / (fast + 1.0), 2.0 / (slow + 1.0)
-    ring = at + 3
-    for row in range(len(x)):
-        value = x[row]
-        out[row] = np.nan
-        if np.isnan(value):
-            continue
-        i = instrument[row]
-        count, place = state[i, at], int(state[i, at + 1])
-        average = state[i, at + 2]
-        state[i, ring + place] = value
-        oldest = place + 1 if place < n else 0
-        state[i, at + 1] = oldest
-        if count < n:
-            state[i, at], state[i, at + 2] = count + 1.0, value
-            continue
-        first = state[i, ring + oldest]
-        path, last, here = 0.0, first, oldest
-        for _ in range(n):
-            here = here + 1 if here < n else 0
-            path += abs(state[i, ring + here] - last)
-            last = state[i, ring + here]
-        ratio = abs(value - first) / path if path > 0.0 else 1.0
-        constant = (min(ratio, 1.0) * (quick - slowly) + slowly) ** 2
-        average += constant * (value - average)
-        state[i, at + 2] = average
-        out[row] = average
+def adaptive(instrument: Ids, x: Floats, gain: Floats, state: Floats, at: int, out: Floats) -> None:
+    """Move a by g (x - a), g of each row's own; while that is missing, a is x and nothing is said. Memory: a."""
+    begin = 0
+    while begin < len(x):
+        i, end = instrument[begin], ending(instrument, begin)
+        average = state[i, at]
+        for row in range(begin, end):
+            out[row] = np.nan
+            if np.isnan(x[row]):
+                continue
+            if np.isnan(gain[row]):
+                average = x[row]
+            else:
+                average += gain[row] * (x[row] - average)
+                out[row] = average
+        state[i, at] = average
+        begin = end
 
 
 @compiled
 def parabolic(
-    instrument: Ids, high: Floats, low: Floats, state: Floats, at: int, step: float, limit: float, out: Floats
+    instrument: Ids,
+    high: Floats,
+    low: Floats,
+    state: Floats,
+    at: int,
+    start: float,
+    offset: float,
+    first_long: float,
+    step_long: float,
+    limit_long: float,
+    first_short: float,
+    step_short: float,
+    limit_short: float,
+    side: float,
+    out: Floats,
 ) -> None:
-    """Wilder's parabolic stop and reverse, speaking from the second bar on; it begins long unless -DM is greater.
+    """Wilder's parabolic stop and reverse, speaking from the second bar on.
 
+    A start above 0 begins long at it, below 0 short at minus it; 0 begins long at the low before unless -DM is greater.
+    A stop moves by `offset` of itself when it turns. Where `side` is not 0, it is negative while short.
     Memory: count, whether long, stop of this bar, extreme, factor, high and low of the bar before.
     """
     for row in range(len(high)):
@@ -156,46 +156,44 @@ def parabolic(
         out[row] = np.nan
         if np.isnan(top) or np.isnan(bottom):
             continue
-        i = instrument[row]
-        count = state[i, at]
-        held = state[i, at : at + 7]
-        state[i, at] = count + 1.0
+        held = state[instrument[row], at : at + 7]
+        held[0] += 1.0
         before_top, before_bottom = held[5], held[6]
         held[5], held[6] = top, bottom
-        if count == 0.0:
+        if held[0] == 1.0:
             continue
-        if count == 1.0:
+        if held[0] == 2.0:
             down = before_bottom - bottom
-            rises = not (down > 0.0 and down > top - before_top)
+            rises = start > 0.0 or (start == 0.0 and not (down > 0.0 and down > top - before_top))
             held[1] = 1.0 if rises else 0.0
-            held[2] = before_bottom if rises else before_top
+            held[2] = abs(start) if start != 0.0 else before_bottom if rises else before_top
             held[3] = top if rises else bottom
-            held[4] = step
+            held[4] = min(first_long, limit_long) if rises else min(first_short, limit_short)
             before_top, before_bottom = top, bottom
         stop, extreme, factor = held[2], held[3], held[4]
         if held[1] > 0.0:
             if bottom <= stop:
-                turned = max(extreme, before_top, top)
-                out[row] = turned
-                held[1], held[3], held[4] = 0.0, bottom, step
-                turned += step * (bottom - turned)
-                held[2] = max(turned, before_top, top)
+                turned = max(extreme, before_top, top) * (1.0 + offset)
+                out[row] = -turned if side != 0.0 else turned
+                factor = min(first_short, limit_short)
+                held[1], held[3], held[4] = 0.0, bottom, factor
+                held[2] = max(turned + factor * (bottom - turned), before_top, top)
             else:
                 out[row] = stop
                 if top > extreme:
-                    extreme, factor = top, min(factor + step, limit)
+                    extreme, factor = top, min(factor + step_long, limit_long)
                 held[3], held[4] = extreme, factor
                 held[2] = min(stop + factor * (extreme - stop), before_bottom, bottom)
         elif top >= stop:
-            turned = min(extreme, before_bottom, bottom)
+            turned = min(extreme, before_bottom, bottom) * (1.0 - offset)
             out[row] = turned
-            held[1], held[3], held[4] = 1.0, top, step
-            turned += step * (top - turned)
-            held[2] = min(turned, before_bottom, bottom)
+            factor = min(first_long, limit_long)
+            held[1], held[3], held[4] = 1.0, top, factor
+            held[2] = min(turned + factor * (top - turned), before_bottom, bottom)
         else:
-            out[row] = stop
+            out[row] = -stop if side != 0.0 else stop
             if bottom < extreme:
-                extreme, factor = bottom, min(factor + step, limit)
+                extreme, factor = bottom, min(factor + step_short, limit_short)
             held[3], held[4] = extreme, factor
             held[2] = max(stop + factor * (extreme - stop), before_top, top)
 
@@ -244,20 +242,18 @@ def fisher(instrument: Ids, x: Floats, state: Floats, at: int, out: Floats) -> N
 
 
 @compiled
-def held_open(instrument: Ids, opened: Floats, mean: Floats, state: Floats, at: int, out: Floats) -> None:
-    """Heikin-Ashi's open: the middle of the candle before, (open + mean)/2 at first.
+def held_open(
+    instrument: Ids, opened: Floats, close: Floats, mean: Floats, state: Floats, at: int, out: Floats
+) -> None:
+    """Heikin-Ashi's open: the middle of the candle before, that of open and close at first.
 
-    Memory: whether there was one, open, close.
+    Memory: whether there was one, open, mean.
     """
     for row in range(len(opened)):
         out[row] = np.nan
-        if np.isnan(opened[row]) or np.isnan(mean[row]):
+        if np.isnan(opened[row]) or np.isnan(close[row]) or np.isnan(mean[row]):
             continue
-        i = instrument[row]
-        answer = (
-            (state[i, at + 1] + state[i, at + 2]) / 2.0
-            if state[i, at] > 0.0
-            else (opened[row] + mean[row]) / 2.0
-        )
-        state[i, at], state[i, at + 1], state[i, at + 2] = 1.0, answer, mean[row]
+        held = state[instrument[row], at : at + 3]
+        answer = (held[1] + held[2]) / 2.0 if held[0] > 0.0 else (opened[row] + close[row]) / 2.0
+        held[0], held[1], held[2] = 1.0, answer, mean[row]
         out[row] = answer

@@ -26,7 +26,8 @@ def compute(quotes: Quotes, indicator: Wanted, out: Out, json: AsJson = False) -
     indicators need, in any case and order. The result has the dates as they stand and a column for each output:
     RSI(14), or MACD(12,26,9).macd, .signal and .histogram where there are several. Rows are taken in order of time.
     What cannot be used (a date, a value that is no finite number, a high below its low, a negative volume) leaves that
-    row empty in all that needs it, is left out of their windows, and is told with its line and reason.
+    row empty in all that needs it, is left out of their windows, and is told with its line and reason. A value that has
+    no finite answer (a ratio to zero, prices too large to square) is empty.
 
     Example: ita indicators compute bars.csv --indicator 'RSI(14)' --indicator 'MACD(12,26,9)' --out values.csv
     """

@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from functools import lru_cache
 
+from features.indicators.cycle_lines import CYCLES
 from features.indicators.direction_lines import DIRECTION
+from features.indicators.extended_lines import EXTENDED
 from features.indicators.line import Asked, Indicator, asked
 from features.indicators.momentum_lines import MOMENTUM
 from features.indicators.trend_lines import TREND
@@ -15,7 +17,7 @@ from features.series import Program, warm_up
 @lru_cache(maxsize=1)
 def indicators() -> dict[str, Indicator]:
     """Return the catalogue, by name; raises ValueError where two lines have one name."""
-    lines = (*TREND, *MOMENTUM, *DIRECTION, *VOLUME, *VOLATILITY)
+    lines = (*TREND, *MOMENTUM, *DIRECTION, *VOLUME, *VOLATILITY, *CYCLES, *EXTENDED)
     found = {line.name: line for line in lines}
     if len(found) != len(lines):
         raise ValueError("two indicators have one name")

@@ -151,6 +151,11 @@ def where(condition: Series, x: Series, y: Series | float) -> Series:
     return apply("where", condition, x, _like(y, x))
 
 
+def efficiency(x: Series, n: int) -> Series:
+    """Return how far it came in n bars by the way it took, from 0 to 1; 1 where it stood still."""
+    return smaller(over(absolute(change(x, n)), total(absolute(change(x)), n), 1.0), 1.0)
+
+
 def rises(x: Series) -> Series:
     """Return the change where it is positive, else 0."""
     return greater(change(x), 0.0)

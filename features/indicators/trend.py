@@ -3,6 +3,7 @@
 from features.indicators.shapes import (
     close,
     deviation,
+    efficiency,
     exponential,
     high,
     highest,
@@ -70,7 +71,9 @@ def tillson(n: int, factor: float) -> One:
 
 def kaufman(n: int, fast: int, slow: int) -> One:
     """Return Kaufman's adaptive average."""
-    return (apply("adaptive", close(), params=(n, fast, slow)),)
+    quick, slowly = 2.0 / (fast + 1.0), 2.0 / (slow + 1.0)
+    root = efficiency(close(), n) * (quick - slowly) + slowly
+    return (apply("adaptive", close(), root * root),)
 
 
 def hull(n: int) -> One:
@@ -158,7 +161,7 @@ def vwap(n: int) -> One:
 def candles() -> One:
     """Return the open, high, low and close of Heikin-Ashi."""
     last = (opened() + high() + low() + close()) / 4.0
-    first = apply("held_open", opened(), last)
+    first = apply("held_open", opened(), close(), last)
     return (
         first,
         apply("greater", high(), apply("greater", first, last)),

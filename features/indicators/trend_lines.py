@@ -229,7 +229,9 @@ TREND: tuple[Indicator, ...] = (
         "s + a (extreme - s)",
         "TA-Lib SAR; Wilder 1978",
         (Parameter("step", 0.02, 0.0), Parameter("limit", 0.2, 0.0)),
-        lambda step, limit: (apply("parabolic", high(), low(), params=(step, limit)),),
+        lambda step, limit: (
+            apply("parabolic", high(), low(), params=(0.0, 0.0, *(step, step, limit) * 2, 0.0)),
+        ),
     ),
     _line(
         "HEIKIN_ASHI",

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 from typer.testing import CliRunner
 
-from apps.catalogue_page import page
+from apps.catalogue_page import MISSING, page
 from apps.cli.indicators import app
 from apps.cli.main import WrongUse
 from apps.indicator_values import compute
@@ -214,6 +214,25 @@ def test_every_row_of_awkward_quotes_comes_out_and_none_with_an_infinite_number(
         spoken = done.table[output].drop_nulls()
         assert np.isfinite(spoken.to_numpy()).all(), output
         assert len(spoken) >= done.table.height - len(done.flagged) - done.warm_up[output] - 2, output
+
+
+def test_an_answer_that_is_no_finite_number_comes_out_empty(frame, tmp_path):
+    huge = frame.with_columns(close=pl.when(pl.col("date") == DAYS[30]).then(1e300).otherwise("close"))
+    huge.write_csv(tmp_path / "bars.csv")
+
+    done = compute(tmp_path / "bars.csv", ["STDDEV(5)", "SMA(5)"]).table
+
+    empty = done["STDDEV(5,1)"].is_null().to_numpy()
+    assert np.flatnonzero(empty).tolist() == [0, 1, 2, 3, 30, 31, 32, 33, 34]
+    assert done["SMA(5)"].null_count() == 4
+
+
+def test_the_rule_about_missing_values_is_told_and_not_searched():
+    answer = CliRunner().invoke(app, ["list", "--search", "left out of its windows", "--json"])
+    whole = json.loads(CliRunner().invoke(app, ["list", "--json"]).output)
+
+    assert json.loads(answer.output) == []
+    assert {row["missing"] for row in whole} == {MISSING}
 
 
 def test_the_page_of_the_catalogue_is_current():

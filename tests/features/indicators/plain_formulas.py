@@ -138,7 +138,7 @@ def chandelier(p):
 
 def heikin_ashi(p):
     close = (p.open + p.high + p.low + p.close) / 4
-    opened = [(p.open[0] + close[0]) / 2]
+    opened = [(p.open[0] + p.close[0]) / 2]
     for k in range(1, len(p)):
         opened.append((opened[-1] + close[k - 1]) / 2)
     opened = pd.Series(opened)

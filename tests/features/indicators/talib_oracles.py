@@ -1,5 +1,6 @@
 """What TA-Lib answers, output by output, for every indicator that it defines as we do."""
 
+import numpy as np
 import talib
 
 COLUMNS = {"o": "open", "h": "high", "l": "low", "c": "close", "v": "volume"}
@@ -74,8 +75,74 @@ ORACLES = {
     "STDDEV(5,2)": ("STDDEV", "c", 5, 2.0),
     "VAR(5)": ("VAR", "c", 5, 1.0),
     "AVGDEV(14)": ("AVGDEV", "c", 14),
+    "MACDEXT(12,simple,26,simple,9,simple)": ("MACDEXT", "c", 12, 0, 26, 0, 9, 0),
+    "MACDEXT(12,exponential,26,exponential,9,exponential)": ("MACDEXT", "c", 12, 1, 26, 1, 9, 1),
+    "MACDEXT(12,weighted,26,exponential,9,simple)": ("MACDEXT", "c", 12, 2, 26, 1, 9, 0),
+    "MACDEXT(12,double,26,triangular,9,exponential)": ("MACDEXT", "c", 12, 3, 26, 5, 9, 1),
+    "MACDEXT(12,triple,26,exponential,9,double)": ("MACDEXT", "c", 12, 4, 26, 1, 9, 3),
+    "SAREXT": ("SAREXT", "hl"),
+    "SAREXT(99,0.01,0.03,0.02,0.3,0.01,0.04,0.1)": (
+        "SAREXT",
+        "hl",
+        99.0,
+        0.01,
+        0.03,
+        0.02,
+        0.3,
+        0.01,
+        0.04,
+        0.1,
+    ),
+    "SAREXT(-120,0,0.02,0.02,0.2,0.05,0.02,0.04)": (
+        "SAREXT",
+        "hl",
+        -120.0,
+        0.0,
+        0.02,
+        0.02,
+        0.2,
+        0.05,
+        0.02,
+        0.04,
+    ),
+    "SAR(0.5,0.2)": ("SAR", "hl", 0.5, 0.2),
+    "AC(5,34,5)": ("AC", "hl", 5, 34, 5),
+    "CMOU(14)": ("CMOU", "c", 14),
+    "ER(10)": ("ER", "c", 10),
+    "ERI(13)": ("ERI", "hlc", 13),
+    "FOSC(5)": ("FOSC", "c", 5),
+    "QSTICK(10)": ("QSTICK", "oc", 10),
+    "SMI(13,2,25,9)": ("SMI", "hlc", 13, 2, 25, 9),
+    "VHF(28)": ("VHF", "c", 28),
+    "WAD": ("WAD", "hlc"),
+    "KDJ(9,3,3)": ("KDJ", "hlc", 9, 3, 13, 3, 13),
+    "ADR(14)": ("ADR", "hl", 14),
+    "CVI(10,10)": ("CVI", "hl", 10, 10),
+    "RVI(14,10)": ("RVI", "c", 14, 10),
+    "MARKETFI": ("MARKETFI", "hlv"),
+    "RVOL(20)": ("RVOL", "v", 20),
+    "SMMA(30)": ("RMA", "c", 30),
+    "HEIKIN_ASHI": ("HA", "ohlc"),
+    "MASS(9,25)": ("MASSI", "hl", 9, 25),
+    "HT_DCPERIOD": ("HT_DCPERIOD", "c"),
+    "HT_DCPHASE": ("HT_DCPHASE", "c"),
+    "HT_PHASOR": ("HT_PHASOR", "c"),
+    "HT_SINE": ("HT_SINE", "c"),
+    "HT_TRENDMODE": ("HT_TRENDMODE", "c"),
+    "HT_TRENDLINE": ("HT_TRENDLINE", "c"),
+    "MAMA(0.5,0.05)": ("MAMA", "c", 0.5, 0.05),
 }
-EARLIER = {"STOCH.k": 4, "STOCHF.k": 2, "STOCHRSI.k": 2, "MACD.macd": 8, "MACDFIX.macd": 8}
+EARLIER = {
+    "STOCH.k": 4,
+    "STOCHF.k": 2,
+    "STOCHRSI.k": 2,
+    "MACD.macd": 8,
+    "MACDFIX.macd": 8,
+    "MACDEXT.macd": 8,
+    "MACDEXT(12,triple,26,exponential,9,double).macd": 16,
+    "SMI.smi": 8,
+    "KDJ.k": 2,
+}
 """Outputs that speak so many bars before TA-Lib's, which holds them back until the slowest of its outputs speaks."""
 
 
@@ -84,4 +151,6 @@ def oracle(text, columns):
     function, letters, *params = ORACLES[text]
     found = getattr(talib, function)(*(columns[COLUMNS[letter]] for letter in letters), *params)
     outputs = found if isinstance(found, tuple) else (found,)
+    if function == "HT_TRENDMODE":  # whole numbers: TA-Lib writes 0 while it warms up
+        outputs = (np.where(np.arange(len(found)) < 63, np.nan, found),)
     return outputs[::-1] if function == "AROON" else outputs

@@ -6,6 +6,7 @@ import pytest
 
 from features.indicators.catalogue import asked_for, indicators, program_of, warm_ups
 from features.indicators.line import UnknownIndicator, asked, usage
+from features.series import PIECE
 from tests.features.indicators.bars import COUNT, random_columns, values
 from tests.features.indicators.plain_formulas import FORMULAS
 from tests.features.indicators.talib_oracles import EARLIER, ORACLES, oracle
@@ -32,10 +33,10 @@ def test_an_indicator_equals_talib_wherever_talib_speaks(text, columns):
     assert len(mine) == len(theirs)
     for (output, got), expected in zip(mine.items(), theirs, strict=True):
         spoken = ~np.isnan(expected)
-        scale = max(1.0, np.abs(expected[spoken]).max())
-        np.testing.assert_allclose(got[spoken] / scale, expected[spoken] / scale, rtol=1e-9, atol=1e-9)
-        name = f"{text.partition('(')[0]}{f'.{output}' if output else ''}"
-        assert int(np.argmax(spoken)) - int(np.argmax(~np.isnan(got))) == EARLIER.get(name, 0), name
+        np.testing.assert_allclose(got[spoken], expected[spoken], rtol=1e-9, atol=1e-9)
+        end = f".{output}" if output else ""
+        earlier = EARLIER.get(text + end, EARLIER.get(text.partition("(")[0] + end, 0))
+        assert int(np.argmax(spoken)) - int(np.argmax(~np.isnan(got))) == earlier, text + end
 
 
 @pytest.mark.parametrize("name", sorted(FORMULAS))
@@ -132,3 +133,47 @@ def test_an_indicator_is_asked_for_in_any_case_with_defaults_and_by_name_of_its_
 def test_what_is_not_in_the_catalogue_is_refused_with_what_is_allowed(text, reason):
     with pytest.raises(UnknownIndicator, match=reason):
         asked(text, indicators())
+
+
+def test_a_long_file_taken_in_pieces_gives_the_bits_of_smaller_parts():
+    program = program_of(
+        asked_for(["MACD", "STDDEV", "CORREL", "HT_SINE", "SAREXT", "AROON", "KAMA", "CRSI"])
+    )
+    count = PIECE + 77
+    columns = random_columns(seed=8, count=count)
+    ids = np.zeros(count, np.int32)
+
+    whole = program.run(program.fresh(1), ids, columns)
+
+    state = program.fresh(1)
+    for row in range(0, count, 613):
+        part = {name: column[row : row + 613] for name, column in columns.items()}
+        values_of = program.run(state, ids[row : row + 613], part)
+        assert values_of.tobytes() == np.ascontiguousarray(whole[:, row : row + 613]).tobytes()
+
+
+@pytest.mark.parametrize("price", [0.0, 1e-12, 7.0, 1e300])
+def test_prices_that_never_move_give_the_middle_of_the_rsi_and_infinite_numbers_only_where_squares_overflow(
+    price,
+):
+    columns = {name: np.full(300, price) for name in ("open", "high", "low", "close")}
+    columns["volume"] = np.zeros(300)
+    program = program_of(asked_for(NAMES))
+
+    out = program.run(program.fresh(1), np.zeros(300, np.int32), columns)
+
+    wanted = [column for each in asked_for(NAMES) for column in each.columns]
+    infinite = {column for column, got in zip(wanted, out, strict=True) if np.isinf(got).any()}
+    assert infinite == ({"BBANDS(20,2,2).upper", "BBANDS(20,2,2).lower"} if price == 1e300 else set())
+    rsi = values("RSI(14)", columns)[""]
+    np.testing.assert_array_equal(rsi[14:], np.full(286, 50.0))
+
+
+def test_a_cycle_begins_again_after_a_price_too_large_to_square():
+    columns = random_columns(seed=9, count=500)
+    columns["close"][100] = 1e300
+
+    got = values("HT_DCPERIOD", columns)[""]
+
+    assert np.isnan(got[101:104]).all()
+    assert np.isfinite(got[150:]).all()
