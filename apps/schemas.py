@@ -11,7 +11,14 @@ from typing import Any
 import msgspec
 import typer
 
-from connectors.lake.schemas import DECISIONS, MARKET, TOTAL_ORDER, market_schema, type_name
+from connectors.lake.schemas import (
+    DECISIONS,
+    MARKET,
+    MARKET_RECORDS,
+    TOTAL_ORDER,
+    market_schema,
+    type_name,
+)
 from domain.decisions import Quarantined
 from domain.envelope import SCHEMA_VERSION
 from features.catalogue import CATALOGUE
@@ -68,7 +75,7 @@ MEANINGS = {
 
 def schemas() -> dict[str, str]:
     """Return the published files: name in the folder to text."""
-    records: dict[str, type[msgspec.Struct]] = {**DECISIONS, QUARANTINE: Quarantined}
+    records: dict[str, type[msgspec.Struct]] = {**DECISIONS, **MARKET_RECORDS, QUARANTINE: Quarantined}
     made = {topic: _record(topic, kind) for topic, kind in records.items()}
     made.update({topic: _columns(topic) for topic in MARKET})
     return {f"{topic}.json": json.dumps(made[topic], indent=2) + "\n" for topic in sorted(made)}

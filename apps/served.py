@@ -37,7 +37,7 @@ from connectors.kafka.sink import KafkaSink
 from connectors.kafka.source import MARK, KafkaSource
 from connectors.kafka.tails import partition_count
 from connectors.lake.s3 import S3Shelf
-from connectors.lake.schemas import DECISIONS, MARKET
+from connectors.lake.schemas import DECISIONS, MARKET, MARKET_RECORDS
 from connectors.lake.sink import LakeSink
 from connectors.postgres.sink import PostgresSink
 from connectors.source import TickSource
@@ -52,7 +52,7 @@ from operators.decisions import Decisions
 from operators.venue_stage import VenueStage
 
 SCORED = "scored"
-MARKET_TOPICS = (*MARKET, "quarantine.market_data")
+MARKET_TOPICS = (*MARKET, *MARKET_RECORDS, "quarantine.market_data")
 DECISION_TOPICS = tuple(DECISIONS)
 SENT_TOPICS = tuple(topic for topic in DECISIONS if topic != EXECUTIONS)
 BOOK_WORKERS = ("decisions", "execution")

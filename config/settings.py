@@ -55,10 +55,19 @@ class FeatureSettings(Section):
 
 
 class QualitySettings(Section):
-    """What is normal; see operators/normalise.py."""
+    """What is normal, and what is healthy; see operators/normalise.py and operators/health_kernel.py."""
 
     jump_max: float = pydantic.Field(default=0.25, gt=0)
     jump_confirmations: int = pydantic.Field(default=3, ge=1)
+    gates_trading: bool = True
+    flags_rows: bool = False
+    silence_multiple: int = pydantic.Field(default=4, ge=1)
+    silence_seconds_min: int = pydantic.Field(default=10, ge=1)
+    crossed_milliseconds_max: int = pydantic.Field(default=1000, ge=0)
+    sequences_dense: bool = False
+    gap_clears_seconds: int = pydantic.Field(default=5, ge=0)
+    refused_share_max: float = pydantic.Field(default=0.01, gt=0, lt=1)
+    refused_rows_min: int = pydantic.Field(default=10, ge=1)
 
 
 class SizingSettings(Section):

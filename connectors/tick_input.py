@@ -7,8 +7,9 @@ ahead. A stop lets the snapshot that follows it complete before the flow ends, s
 import contextlib
 import queue
 import threading
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from time import perf_counter_ns, sleep
 
@@ -17,7 +18,8 @@ from bytewax.inputs import AbortExecution, FixedPartitionedSource, StatefulSourc
 from numpy.typing import NDArray
 
 from connectors.source import TickSource
-from domain.market import END, Chunk, Malformed, MarketBatch, Ticks, empty_ticks, row_count, select
+from domain.health import MarketHealth
+from domain.market import END, Chunk, MarketBatch, empty_ticks, row_count, select
 
 AHEAD_CHUNKS = 2
 PAST = datetime(2000, 1, 1, tzinfo=UTC)
@@ -28,12 +30,13 @@ HEARTBEAT_NANOSECONDS = 10_000_000
 
 @dataclass(frozen=True)
 class Position:
-    """How far a shard has read: the segment, and the rows and malformed rows of it that have left."""
+    """How far a shard has read: the segment, and the rows, malformed rows and health of it that have left."""
 
     segment: int = 0
     rows: int = 0
     malformed: int = 0
     watermark: int = -1
+    health: int = 0
 
 
 @dataclass
@@ -101,19 +104,15 @@ def chunks_from(
     for number, segment in enumerate(source.segments()):
         if number < start.segment:
             continue
-        rows, malformed = (start.rows, start.malformed) if number == start.segment else (0, 0)
+        done: tuple[int, ...] = (0, 0, 0)
+        if number == start.segment:
+            done = (start.rows, start.malformed, start.health)
         for chunk in source.read(segment, index, owned):
-            count, bad = row_count(chunk.ticks), len(chunk.malformed)
-            if rows >= count and malformed >= bad and (rows or malformed):
-                rows, malformed = rows - count, malformed - bad
-                continue
-            yield (
-                number,
-                Chunk(
-                    select(chunk.ticks, slice(min(rows, count), None)), chunk.malformed[min(malformed, bad) :]
-                ),
-            )
-            rows, malformed = max(0, rows - count), max(0, malformed - bad)
+            held = (row_count(chunk.ticks), len(chunk.malformed), len(chunk.health))
+            left = tuple(map(min, done, held))
+            done = tuple(was - now for was, now in zip(done, left, strict=True))
+            rest = select(chunk.ticks, slice(left[0], None)) if left[0] else chunk.ticks
+            yield number, Chunk(rest, chunk.malformed[left[1] :], chunk.health[left[2] :])
 
 
 class TickPartition(StatefulSourcePartition[tuple[str, MarketBatch], Position]):
@@ -123,7 +122,7 @@ class TickPartition(StatefulSourcePartition[tuple[str, MarketBatch], Position]):
         self._settings = settings
         self._shard = shard
         self._position = resume or Position()
-        self._held: list[tuple[int, Ticks, tuple[Malformed, ...]]] = []
+        self._held: list[tuple[int, Chunk]] = []
         self._anchor: tuple[int, int] | None = None
         self._ended = self._said_end = self._snapshot_since_stop = False
         self._empty_polls = 0
@@ -150,9 +149,8 @@ class TickPartition(StatefulSourcePartition[tuple[str, MarketBatch], Position]):
             if chunk is None:
                 self._ended = True
                 return
-            segment, (ticks, malformed) = chunk
-            if row_count(ticks) or malformed:
-                self._held.append((segment, ticks, malformed))
+            if row_count(chunk[1].ticks) or chunk[1].malformed or chunk[1].health:
+                self._held.append(chunk)
 
     def _end(self) -> list[tuple[str, MarketBatch]]:
         self._said_end = True
@@ -162,7 +160,7 @@ class TickPartition(StatefulSourcePartition[tuple[str, MarketBatch], Position]):
     def _paced(self) -> list[tuple[str, MarketBatch]]:
         pace = self._settings.pace
         assert pace is not None  # noqa: S101  the caller has looked
-        known_at = self._held[0][1].known_at
+        known_at = self._held[0][1].ticks.known_at
         if not len(known_at):
             return self._take(0)
         if self._anchor is None:
@@ -181,9 +179,18 @@ class TickPartition(StatefulSourcePartition[tuple[str, MarketBatch], Position]):
         """Say how far the shard is although it has nothing, each ten milliseconds of event time at the most."""
         if now_at < self._position.watermark + HEARTBEAT_NANOSECONDS:
             return self._wait(seconds)
-        segment, rows, malformed = self._position.segment, self._position.rows, self._position.malformed
-        self._position = Position(segment, rows, malformed, now_at)
-        return [(self._shard, MarketBatch(now_at, empty_ticks(), arrived=perf_counter_ns()))]
+        segment, (ticks, malformed, health) = self._held[0]
+        said = bisect_right(health, now_at, key=_known_at)
+        self._held[0] = (segment, Chunk(ticks, malformed, health[said:]))
+        before = self._before(segment)
+        self._position = replace(before, watermark=now_at, health=before.health + said)
+        batch = MarketBatch(now_at, empty_ticks(), arrived=perf_counter_ns(), health=health[:said])
+        return [(self._shard, batch)]
+
+    def _before(self, segment: int) -> Position:
+        """Return how far the shard has read in a segment, which may be a new one."""
+        now = self._position
+        return now if now.segment == segment else Position(segment, watermark=now.watermark)
 
     def _wait(self, seconds: float) -> list[tuple[str, MarketBatch]]:
         """Answer with nothing; after a few such answers, sleep until something may be due, a millisecond at most."""
@@ -194,17 +201,27 @@ class TickPartition(StatefulSourcePartition[tuple[str, MarketBatch], Position]):
 
     def _take(self, rows: int, waited: int = 0, reached_at: int = -1) -> list[tuple[str, MarketBatch]]:
         """Hand out rows, the first of which came `waited` ns ago; all before `reached_at` (ns UTC) are among them."""
-        segment, ticks, malformed = self._held.pop(0)
+        segment, (ticks, malformed, health) = self._held.pop(0)
         count = row_count(ticks)
         rows = min(rows, count)
-        if rows < count:
-            self._held.insert(0, (segment, select(ticks, slice(rows, None)), ()))
-        before = self._position if self._position.segment == segment else Position(segment)
         last_at = int(ticks.known_at[rows - 1]) if rows else self._position.watermark
+        said = len(health)
+        if rows < count:
+            said = bisect_right(health, max(last_at, reached_at - 1), key=_known_at)
+            self._held.insert(0, (segment, Chunk(select(ticks, slice(rows, None)), (), health[said:])))
+        elif said:
+            last_at = max(last_at, health[-1].known_at)
+        before = self._before(segment)
         watermark = max(self._position.watermark, last_at, reached_at)
-        self._position = Position(segment, before.rows + rows, before.malformed + len(malformed), watermark)
+        self._position = Position(
+            segment, before.rows + rows, before.malformed + len(malformed), watermark, before.health + said
+        )
         batch = MarketBatch(
-            watermark, select(ticks, slice(0, rows)), malformed=malformed, arrived=perf_counter_ns() - waited
+            watermark,
+            select(ticks, slice(0, rows)),
+            malformed=malformed,
+            arrived=perf_counter_ns() - waited,
+            health=health[:said],
         )
         return [(self._shard, batch)]
 
@@ -220,6 +237,10 @@ class TickPartition(StatefulSourcePartition[tuple[str, MarketBatch], Position]):
     def close(self) -> None:
         """Stop the decoder."""
         self._decoder.close()
+
+
+def _known_at(health: MarketHealth) -> int:
+    return health.known_at
 
 
 class TickInput(FixedPartitionedSource[tuple[str, MarketBatch], Position]):

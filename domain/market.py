@@ -12,6 +12,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from domain.health import MarketHealth
+
 Int64 = NDArray[np.int64]
 Int32 = NDArray[np.int32]
 Float64 = NDArray[np.float64]
@@ -61,6 +63,10 @@ class Quality(IntFlag):
     CROSSED = 8
     SUSPICIOUS = 16
     HALTED = 32
+    OUTLIER = 64
+    SCALE = 128
+    WIDE_SPREAD = 256
+    VOLUME_SPIKE = 512
 
 
 class Session(IntEnum):
@@ -193,10 +199,14 @@ class Malformed(NamedTuple):
 
 
 class Chunk(NamedTuple):
-    """What a source reads at a time: rows in canonical order, and the rows that are none."""
+    """What a source reads at a time: rows in canonical order, the rows that are none, and how the feed stands.
+
+    `health` is in order of known_at, within the chunk and after all chunks before it.
+    """
 
     ticks: Ticks
     malformed: tuple[Malformed, ...] = ()
+    health: tuple[MarketHealth, ...] = ()
 
 
 def row_count(ticks: Ticks) -> int:
@@ -329,15 +339,18 @@ class MarketBatch(NamedTuple):
     scores: NDArray[np.void] | None = None
     malformed: tuple[Malformed, ...] = ()
     arrived: int = 0
+    health: tuple[MarketHealth, ...] = ()
 
 
 class Ordered(NamedTuple):
     """Rows of all shards in the one total order, complete for known_at below `watermark` (ns UTC).
 
-    `ticks` are in canonical order, `scores` in order of (known_at, instrument, strategy, close_at).
+    `ticks` are in canonical order, `scores` in order of (known_at, instrument, strategy, close_at), `health` in order
+    of (known_at, instrument, source, sequence).
     """
 
     watermark: int
     ticks: Ticks
     scores: NDArray[np.void]
     arrived: int = 0
+    health: tuple[MarketHealth, ...] = ()

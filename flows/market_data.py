@@ -26,7 +26,8 @@ def market_data(received: KeyedStream[MarketBatch], stages: Stages) -> KeyedStre
     """Hang the stages of market data on a stream of received ticks."""
     normal = hang("normalise", received, stages.normalise, stages.observer, stages.pages)
     quoted = hang("best_quotes", normal, stages.best_quotes, stages.observer, stages.pages)
-    barred = hang("bars", quoted, stages.bars, stages.observer, stages.pages)
+    watched = hang("quality", quoted, stages.quality, stages.observer, stages.pages)
+    barred = hang("bars", watched, stages.bars, stages.observer, stages.pages)
     gathered = hang("quote_bars", barred, stages.quote_bars, stages.observer, stages.pages)
     featured = hang("feature_rows", gathered, stages.features, stages.observer, stages.pages)
     return hang("signals", featured, stages.signals, stages.observer, stages.pages)

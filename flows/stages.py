@@ -10,6 +10,7 @@ from connectors.kafka.batches import KafkaItem, Scored
 from connectors.kafka.codec import Damaged
 from connectors.lake.codec import END_OF_INPUT, Rows, quarantined
 from connectors.lake.lanes import LakeItem, Raw, Records, Refused, TopicEnd
+from connectors.lake.schemas import HEALTH
 from connectors.topics.sink import END_OF_TOPIC, EndOfTopic
 from domain.market import END, Malformed, MarketBatch, row_count
 from domain.orders import Progress, Promise
@@ -20,6 +21,7 @@ from operators.decisions import Decisions
 from operators.feature_rows import FeatureStage
 from operators.normalise import Normalise
 from operators.paged_state import Pages
+from operators.quality import Quality
 from operators.quote_bars import QuoteBars
 from operators.sequence import Sequence as SequenceStage
 from operators.signals import Signals
@@ -47,6 +49,7 @@ class Stages(NamedTuple):
 
     normalise: Normalise
     best_quotes: BestQuotes
+    quality: Quality
     bars: Bars
     quote_bars: QuoteBars
     features: FeatureStage
@@ -75,6 +78,8 @@ def market_rows(item: tuple[str, MarketBatch]) -> list[tuple[str, LakeItem]]:
     made: list[tuple[str, LakeItem]] = [(shard, batch)]
     if batch.malformed:
         made.append((shard, Refused("market_data", batch.malformed)))
+    if batch.health:
+        made.append((shard, Records(HEALTH, batch.health)))
     if batch.watermark == END:
         made.append((shard, END_OF_INPUT))
     return made
@@ -94,7 +99,9 @@ def feature_rows(item: tuple[str, MarketBatch]) -> list[tuple[str, FeatureItem]]
 def slim(batch: MarketBatch) -> MarketBatch:
     """Return what the book needs of a batch."""
     ticks = batch.ticks._replace(received_at=None, flags=None, venue=None, reference=None)
-    return MarketBatch(batch.watermark, ticks, scores=batch.scores, arrived=batch.arrived)
+    return MarketBatch(
+        batch.watermark, ticks, scores=batch.scores, arrived=batch.arrived, health=batch.health
+    )
 
 
 def for_book(item: tuple[str, MarketBatch]) -> list[tuple[str, MarketBatch | EndOfTopic]]:
@@ -225,7 +232,7 @@ def kept_rows(item: tuple[str, Any]) -> list[tuple[str, LakeItem]]:
 def kept_records(item: tuple[str, Any]) -> list[tuple[str, list[msgspec.Struct]]]:
     """Return the decision records that were read from a topic, for the journal."""
     kept = [read for _, read in kept_rows(item) if isinstance(read, Records) and read.records]
-    return [(JOURNAL, list(read.records)) for read in kept]
+    return [(JOURNAL, list(read.records)) for read in kept if read.topic != HEALTH]
 
 
 def kept_series(item: tuple[str, Any]) -> list[tuple[str, LakeItem]]:

@@ -9,6 +9,7 @@ price may be used, in one that is not `identified` no name may be looked up.
 from decimal import Decimal
 from typing import NamedTuple
 
+from domain.health import MarketHealth
 from domain.instruments import Instrument
 from domain.market import Session
 from domain.orders import Intent, OrdType, Side, TimeInForce
@@ -48,7 +49,8 @@ class Market(NamedTuple):
     `now_at` is the event time of the decision (ns UTC), `trading_day` the day it belongs to (days since
     1970-01-01), `instrument` None where the universe has none of that name, `closes_at` the end of the
     present session where it is known, `fx` what one unit of the instrument's currency is worth in base
-    currency, `ready` whether the replay that restores the state is through.
+    currency, `ready` whether the replay that restores the state is through, `health` what restricts trading in the
+    instrument because of its data, None where nothing does.
     """
 
     now_at: int
@@ -61,6 +63,7 @@ class Market(NamedTuple):
     closes_at: int | None = None
     fx: Decimal = Decimal(1)
     ready: bool = True
+    health: MarketHealth | None = None
 
 
 class Defect(NamedTuple):

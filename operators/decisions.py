@@ -8,8 +8,8 @@ State   marks, compliance, working orders, the venue or what is known of it, pos
 Time    known_at of the rows, and the due times of the venue and of the desk's own timers, in one order
 Silence never: every signal has a decision point, also when no order follows
 
-At one instant the order is: controls, what is due (splits, ends of sessions, the venue, snapshots), then signals, then
-ticks. Rows that nobody waits for are taken into the marks by a compiled scan, and cost no Python.
+At one instant the order is: controls, health, what is due (splits, ends of sessions, the venue, snapshots), then
+signals, then ticks. Rows that nobody waits for are taken into the marks by a compiled scan, and cost no Python.
 """
 
 import numpy as np
@@ -23,6 +23,7 @@ from operators.controls import NOTHING_BEFORE, Before, cancels, carry_out, place
 from operators.decision_records import Decided, Score, nothing_decided
 from operators.desk import Desk
 from operators.desk_state import DeskParams, DeskState, Walk, fresh_desk
+from operators.health import take_health
 from operators.marks import Cursor, moves_last
 from operators.stage import Stage
 from operators.venue_link import RemoteState, RemoteVenue
@@ -148,21 +149,24 @@ class Decisions(Stage[DeskState]):
                 state.events += state.snapshot_at != opened_at
             walk.until = _horizon(state, item)
         scores, known_at = item.scores, item.scores["known_at"]
-        passed = 0
+        passed = heard = 0
         while True:
             until = min(walk.until, desk.venue.quiet_until())
             asking = next_asking(scores, passed, state.unsettled)
             score_at = int(known_at[asking]) if asking < len(scores) else END
             due_at, row_at = desk.next_due(), desk.venue.next_row()
-            control_at = state.controls.next_at()
-            if cursor.advance(min(score_at, due_at, until, row_at, control_at), state.wanted):
+            said_at = min(
+                state.controls.next_at(), item.health[heard].known_at if heard < len(item.health) else END
+            )
+            if cursor.advance(min(score_at, due_at, until, row_at, said_at), state.wanted):
                 state.events += 1
                 now_at = self._row(desk, cursor)
                 passed = max(passed, int(np.searchsorted(known_at, now_at, "right")))
-            elif min(score_at, due_at, row_at, control_at) >= until:
+            elif min(score_at, due_at, row_at, said_at) >= until:
                 break
-            elif control_at <= min(score_at, due_at, row_at):
-                self._control(desk, control_at)
+            elif said_at <= min(score_at, due_at, row_at):
+                self._control(desk, said_at)
+                heard = self._take_health(state, item, heard, said_at)
             elif row_at < min(score_at, due_at):
                 state.events += 1
                 desk.on_row_reports(row_at)
@@ -178,9 +182,19 @@ class Decisions(Stage[DeskState]):
         if until < walk.until or item.watermark == END:
             passed = max(passed, int(np.searchsorted(known_at, until, "left")))
             walk.item = item._replace(
-                ticks=select(item.ticks, slice(cursor.row, None)), scores=scores[passed:]
+                ticks=select(item.ticks, slice(cursor.row, None)),
+                scores=scores[passed:],
+                health=item.health[heard:],
             )
         return until
+
+    def _take_health(self, state: DeskState, item: Ordered, heard: int, until: int) -> int:
+        """Let health hold that was known by `until` (ns UTC); return how many records of the batch hold now."""
+        while heard < len(item.health) and item.health[heard].known_at <= until:
+            state.events += 1
+            take_health(state.health, item.health[heard])
+            heard += 1
+        return heard
 
     def _row(self, desk: Desk, cursor: Cursor) -> int:
         """Hand a row that a working order waits for to the venue; return its known_at (ns UTC)."""

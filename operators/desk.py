@@ -32,6 +32,7 @@ from operators.decision_records import (
     verdict_of,
 )
 from operators.desk_state import DeskParams, DeskState, Working
+from operators.health import binding
 from operators.marks import exact_mark, mark_price, split_mark
 from operators.orders import Applied, OrderState, apply_report
 from operators.positions import (
@@ -254,6 +255,7 @@ class Desk:
                 now_at, now_at, int(state.marks_at[0]), state.controls.limits_at(now_at), now_at
             ),
             closes_at=int(table.edges[segment]) if segment < len(table.edges) else None,
+            health=binding(state.health, intent.symbol) if self.params.health_gates else None,
         )
 
     def _stand(self, now_at: int) -> None:

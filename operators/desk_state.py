@@ -16,6 +16,7 @@ from domain.sessions import SessionTable
 from operators.compliance_rules import ComplianceParams
 from operators.compliance_state import ComplianceState
 from operators.controls import ControlState
+from operators.health import HealthBook
 from operators.marks import fresh_marks
 from operators.orders import OrderState
 from operators.positions import PositionBook
@@ -36,7 +37,8 @@ class DeskParams:
 
     `order_ttl_nanoseconds` after its entry a working order is cancelled; `limit_through_ticks` is how far beyond the
     opposite quote its limit lies; `starting_cash` in base currency; `remote_venue` says that the venue is a worker
-    elsewhere, which then needs a latency.
+    elsewhere, which then needs a latency. `health_gates` says whether the health of an instrument's data decides
+    what may be sent (PT-12).
     """
 
     universe: Universe
@@ -55,6 +57,7 @@ class DeskParams:
     limit_through_ticks: int = 2
     snapshot_nanoseconds: int = MINUTE
     remote_venue: bool = False
+    health_gates: bool = True
 
     def __post_init__(self) -> None:
         """Refuse a venue elsewhere that answers at the instant of the asking: the desk could not wait for it."""
@@ -109,6 +112,7 @@ class DeskState:
     walked_until: int = 0
     told: Progress = NOTHING_ASKED
     controls: ControlState = field(default_factory=ControlState)
+    health: HealthBook = field(default_factory=HealthBook)
     events: int = 0
     packed: tuple[int, bytes] = field(default=(-1, b""), repr=False, compare=False)
 
@@ -120,8 +124,9 @@ class DeskState:
         return {name: getattr(self, name) for name in SCANNED}, self.packed[1]
 
     def __setstate__(self, stored: tuple[dict[str, Any], bytes]) -> None:
-        """Be what was stored."""
+        """Be what was stored, also by a version that knew of no health."""
         scanned, rest = stored
+        self.health = HealthBook()
         for name, value in {**scanned, **pickle.loads(rest)}.items():  # noqa: S301  packed by this class
             setattr(self, name, value)
         self.packed = (self.events, rest)

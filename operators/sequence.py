@@ -2,7 +2,7 @@
 
 Key     book
 In      (shard, MarketBatch)
-Out     Ordered: ticks and scores of all shards in the one total order, up to the lowest watermark
+Out     Ordered: ticks, scores and health of all shards in the one total order, up to the lowest watermark
 State   rows that are not complete yet, and each shard's watermark
 Time    the watermarks'; a shard that has not spoken holds everything back
 Silence never: every row leaves once, in its place; nothing after this depends on shard or arrival
@@ -10,11 +10,12 @@ Silence never: every row leaves once, in its place; nothing after this depends o
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from domain.health import MarketHealth, in_order
 from domain.market import (
     END,
     SCORE,
@@ -40,12 +41,20 @@ class WatermarkWentBack(RuntimeError):
 
 @dataclass
 class SequenceState:
-    """What is waiting, by shard; `released_at` is the watermark up to which everything has left."""
+    """What is waiting, by shard; `released_at` is the watermark up to which everything has left.
+
+    `health` waits in one list for all shards: it is little, and put in order when it leaves.
+    """
 
     ticks: dict[str, list[Ticks]] = field(default_factory=dict)
     scores: dict[str, list[NDArray[np.void]]] = field(default_factory=dict)
     watermarks: dict[str, int] = field(default_factory=dict)
     released_at: int = -1
+    health: list[MarketHealth] = field(default_factory=list)
+
+    def __setstate__(self, stored: dict[str, Any]) -> None:
+        """Be what was stored, also by a version that knew of no health."""
+        self.__dict__.update({"health": [], **stored})
 
 
 class Sequence(Stage[SequenceState]):
@@ -74,13 +83,18 @@ class Sequence(Stage[SequenceState]):
             _wait(state.ticks[shard], batch.ticks, row_count, concatenate)
         if batch.scores is not None and len(batch.scores):
             _wait(state.scores[shard], batch.scores, len, np.concatenate)
+        state.health += batch.health
         complete_at = min(state.watermarks.values())
         if complete_at <= state.released_at:
             return []
         state.released_at = complete_at
         return [
             Ordered(
-                complete_at, self._ticks(state, complete_at), self._scores(state, complete_at), batch.arrived
+                complete_at,
+                self._ticks(state, complete_at),
+                self._scores(state, complete_at),
+                batch.arrived,
+                _health(state, complete_at),
             )
         ]
 
@@ -123,6 +137,15 @@ class Sequence(Stage[SequenceState]):
         return scores[
             np.lexsort((scores["close_at"], scores["strategy"], scores["instrument"], scores["known_at"]))
         ]
+
+
+def _health(state: SequenceState, complete_at: int) -> tuple[MarketHealth, ...]:
+    """Let health leave that was known before an instant (ns UTC), in order."""
+    if not state.health:
+        return ()
+    ready = [row for row in state.health if row.known_at < complete_at or complete_at == END]
+    state.health = [row for row in state.health if not (row.known_at < complete_at or complete_at == END)]
+    return in_order(ready)
 
 
 def _wait(

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from connectors.source import CHUNK_ROWS
+from domain.health import MarketHealth, in_order
 from domain.market import Chunk, Malformed, Ticks, concatenate, empty_ticks, row_count, select
 
 
@@ -20,22 +21,24 @@ def canonical_chunks(
     """
     pending: list[Ticks] = []
     refused: list[Malformed] = []
+    health: list[MarketHealth] = []
     waiting = 0
-    for ticks, malformed in _in_time(streams, ranks or [0] * len(streams)):
+    for ticks, malformed, said in _in_time(streams, ranks or [0] * len(streams)):
         if waiting >= CHUNK_ROWS:
-            yield _chunk(pending, refused)
-            pending, refused, waiting = [], [], 0
+            yield _chunk(pending, refused, health)
+            pending, refused, health, waiting = [], [], [], 0
         refused += malformed
+        health += said
         if row_count(ticks):
             pending.append(ticks)
             waiting += row_count(ticks)
-    if pending or refused:
-        yield _chunk(pending, refused)
+    if pending or refused or health:
+        yield _chunk(pending, refused, health)
 
 
-def _chunk(parts: list[Ticks], refused: list[Malformed]) -> Chunk:
+def _chunk(parts: list[Ticks], refused: list[Malformed], health: list[MarketHealth]) -> Chunk:
     refused.sort(key=lambda row: (row.known_at, row.place))
-    return Chunk(concatenate(parts) if parts else empty_ticks(), tuple(refused))
+    return Chunk(concatenate(parts) if parts else empty_ticks(), tuple(refused), in_order(health))
 
 
 class _Stream:
@@ -46,6 +49,7 @@ class _Stream:
         self.rank = rank
         self.held: deque[Ticks] = deque()
         self.malformed: list[Malformed] = []
+        self.health: list[MarketHealth] = []
         self.ended = False
 
     def fill(self, horizon: int | None = None) -> None:
@@ -56,6 +60,7 @@ class _Stream:
                 self.ended = True
                 return
             self.malformed += chunk.malformed
+            self.health += chunk.health
             if row_count(chunk.ticks):
                 self.held.append(chunk.ticks)
 
@@ -79,10 +84,16 @@ class _Stream:
         taken, self.malformed = self.malformed, []
         return taken
 
+    def take_health(self, horizon: int | None) -> list[MarketHealth]:
+        """Give up what was said before `horizon` (all where it is None)."""
+        taken = [said for said in self.health if horizon is None or said.known_at < horizon]
+        self.health = self.health[len(taken) :]
+        return taken
+
 
 def _in_time(
     chunks: Sequence[Iterator[Chunk]], ranks: Sequence[int]
-) -> Iterator[tuple[Ticks, list[Malformed]]]:
+) -> Iterator[tuple[Ticks, list[Malformed], list[MarketHealth]]]:
     """Yield rows of all streams in canonical order, in batches that end between two instants."""
     streams = [_Stream(one, rank) for one, rank in zip(chunks, ranks, strict=True)]
     reached: int | None = None
@@ -98,10 +109,11 @@ def _in_time(
             taken += parts
             taken_ranks += [stream.rank] * sum(map(row_count, parts))
         refused = [row for stream in streams for row in stream.take_malformed()]
+        said = [row for stream in streams for row in stream.take_health(reached)]
         if taken:
-            yield _ordered(concatenate(taken), np.array(taken_ranks, np.int32)), refused
-        elif refused:
-            yield empty_ticks(), refused
+            yield _ordered(concatenate(taken), np.array(taken_ranks, np.int32)), refused, said
+        elif refused or said:
+            yield empty_ticks(), refused, said
         if not live:
             return
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from connectors.files.canonical import canonical_chunks
 from connectors.files.column_mapping import mapped, roles_of
+from connectors.files.lake_health import said_health
 from connectors.files.lake_reference import kept_reference
 from connectors.files.new_york import day_bounds, days_of
 from connectors.lake.names import files_of
@@ -64,6 +65,7 @@ class LakeTicks:
         self._files = [_scanned(path, names, sources, days) for path in paths]
         self.name = sources.pop() if len(sources) == 1 else "lake"
         self._names = selected_names(names, instruments)
+        self._lake = lake
         self._reference = kept_reference(lake).of(self._names)
         self._days = selected_days(days, first, last, folder)
 
@@ -88,7 +90,8 @@ class LakeTicks:
         start, stop = day_bounds(segment)
         wanted = {name: index[name] for name in self._names if name in index and owned[index[name]]}
         files = [file for file in self._files if file.first_at < stop and file.last_at >= start]
-        return canonical_chunks([_rows(file.path, start, stop, wanted) for file in files])
+        rows = [_rows(file.path, start, stop, wanted) for file in files]
+        return canonical_chunks([*rows, said_health(self._lake, start, stop, wanted)])
 
 
 def _tick_files(lake: Path, stage: str) -> list[Path]:

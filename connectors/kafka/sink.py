@@ -40,7 +40,7 @@ from connectors.kafka.transactions import Transactions
 from connectors.kafka.waiting import WEIGHT_MAX, Waiting
 from connectors.lake.codec import MarketCodec
 from connectors.patience import Patience
-from connectors.topics.log import FIRST_WATERMARK
+from connectors.topics.log import FIRST_WATERMARK, widened
 
 ShardState = dict[str, Any]
 
@@ -158,7 +158,7 @@ class ShardWriter:
         kept: Mapping[str, Any] = state or {}
         self._topics: dict[str, _Topic] = {}
         for place in places:
-            rows = tuple(kept.get(place.topic, {}).get("rows", (0,) * streams_of(place.topic)))
+            rows = widened(kept.get(place.topic, {}).get("rows", ()), streams_of(place.topic))
             watermark = kept.get(place.topic, {}).get("watermark", FIRST_WATERMARK)
             self._topics[place.topic] = _Topic(place, rows, rows, watermark)
         self._fed_by: dict[str, str] = {}
@@ -181,9 +181,10 @@ class ShardWriter:
         """
         if tail.standing is None and tail.deleted:
             return
-        rows, watermark, ended = tail.standing or ((0,) * len(topic.held), None, False)
+        there, watermark, ended = tail.standing or ((), None, False)
+        rows = widened(there, len(topic.held))
         if len(rows) != len(topic.held) or any(
-            there < held for there, held in zip(rows, topic.held, strict=True)
+            now < held for now, held in zip(rows, topic.held, strict=True)
         ):
             raise TopicShortened(
                 f"topic {topic.place.topic}, partition {topic.place.partition} holds {rows} rows; {topic.held} were "

@@ -28,6 +28,7 @@ from domain.decisions import (
     Verdict,
 )
 from domain.envelope import SCHEMA_VERSION
+from domain.health import MarketHealth
 from domain.orders import Execution, Intent, Order, OrderCancelRequest
 
 INSTANT = pa.timestamp("ns", tz="UTC")
@@ -123,6 +124,10 @@ DECISIONS: dict[str, type[msgspec.Struct]] = {
 }
 """Record type of each topic of the decision plane; `quarantine.<stage>` beside them holds `Quarantined`."""
 
+HEALTH = "market.health"
+MARKET_RECORDS: dict[str, type[msgspec.Struct]] = {HEALTH: MarketHealth}
+"""Record type of each market topic that holds single records and no columns; its shards are those of market data."""
+
 TOTAL_ORDER = (
     "event_at",
     "kind",
@@ -163,14 +168,15 @@ def market_schema(topic: str, features: tuple[str, ...] = ()) -> pa.Schema:
 
 
 def record_type(topic: str) -> type[msgspec.Struct]:
-    """Return the record type that a decision topic holds; raises UnknownTopic."""
+    """Return the record type that a topic of single records holds; raises UnknownTopic."""
     if topic.startswith("quarantine."):
         return Quarantined
-    if topic not in DECISIONS:
+    kind = DECISIONS.get(topic) or MARKET_RECORDS.get(topic)
+    if kind is None:
         raise UnknownTopic(
             f"{topic!r} is no decision topic; they are {', '.join(DECISIONS)} and quarantine.<stage>"
         )
-    return DECISIONS[topic]
+    return kind
 
 
 @cache

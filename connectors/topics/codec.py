@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from domain.envelope import SCHEMA_VERSION
+from domain.health import MarketHealth
 from domain.market import BAR, QUOTE_BAR, SCORE, FeatureRows, Malformed, MarketBatch, Ticks, UInt8, select
 
 ALIGNMENT = 16
@@ -184,21 +185,29 @@ class RecordCodec:
 class MarketCodec:
     """Market batches with everything that the stages have added: each kind of row is a part of its own."""
 
-    parts = 6
+    parts = 7
 
     def watermark(self, item: MarketBatch) -> int:
         """Return the batch's watermark."""
         return item.watermark
 
     def counts(self, item: MarketBatch) -> tuple[int, ...]:
-        """Return the number of ticks, bars, quote bars, feature rows, scores and malformed rows."""
+        """Return the number of ticks, bars, quote bars, feature rows, scores, malformed rows and health records."""
         features = None if item.features is None else item.features.bars
-        rows = (item.ticks.event_at, item.bars, item.quote_bars, features, item.scores, item.malformed)
+        rows = (
+            item.ticks.event_at,
+            item.bars,
+            item.quote_bars,
+            features,
+            item.scores,
+            item.malformed,
+            item.health,
+        )
         return tuple(0 if part is None else len(part) for part in rows)
 
     def tail(self, item: MarketBatch, skipped: tuple[int, ...]) -> MarketBatch:
         """Return the batch without the first rows of each part."""
-        ticks, bars, quote_bars, features, scores, malformed = skipped
+        ticks, bars, quote_bars, features, scores, malformed, health = skipped
         return MarketBatch(
             item.watermark,
             select(item.ticks, slice(ticks, None)),
@@ -209,6 +218,7 @@ class MarketCodec:
             else FeatureRows(item.features.bars[features:], item.features.values[:, features:]),
             None if item.scores is None else item.scores[scores:],
             item.malformed[malformed:],
+            health=item.health[health:],
         )
 
     def encode(self, item: MarketBatch) -> bytes:
@@ -220,7 +230,8 @@ class MarketCodec:
             columns |= {"features.bars": item.features.bars, "features.values": item.features.values}
         rows = {"bars": item.bars, "quote_bars": item.quote_bars, "scores": item.scores}
         columns |= {name: part for name, part in rows.items() if part is not None}
-        return encode(columns, {"malformed": item.malformed} if item.malformed else {})
+        beside = {"malformed": item.malformed, "health": item.health}
+        return encode(columns, {name: rows for name, rows in beside.items() if rows})
 
     def decode(self, watermark: int, body: UInt8) -> MarketBatch:
         """Return the batch of a body."""
@@ -237,4 +248,5 @@ class MarketCodec:
             features,
             columns.get("scores"),
             tuple(Malformed(*row) for row in meta.get("malformed", ())),
+            health=msgspec.convert(meta.get("health", ()), tuple[MarketHealth, ...]),
         )

@@ -48,6 +48,11 @@ class Frame(NamedTuple):
     body: UInt8
 
 
+def widened(rows: tuple[int, ...], parts: int) -> tuple[int, ...]:
+    """Return numbers of rows for `parts` parts; those that were not known when they were counted have none."""
+    return (*rows, *(0,) * (parts - len(rows)))
+
+
 def partition_path(folder: Path, topic: str, partition: str) -> Path:
     """Return the file of a partition."""
     return folder / topic / f"{partition}.log"
@@ -142,8 +147,9 @@ class LogWriter:
     """Appends frames to a partition; the only writer of it, as long as it lives.
 
     On opening it reads on from `offset` (a snapshot's) to the last whole frame, and cuts off what follows.
-    `rows` is how many rows of each part the log holds; `watermark` and `ended` are of its last frame. Raises
-    TopicBusy, TopicDamaged, and ValueError where the file is shorter than the offset.
+    `rows` is how many rows of each part the log holds, 0 of a part that older frames know nothing of; `watermark` and
+    `ended` are of its last frame. Raises TopicBusy, TopicDamaged, and ValueError where the file is shorter than the
+    offset.
     """
 
     def __init__(
@@ -159,7 +165,8 @@ class LogWriter:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
         self._lock(path)
-        self.rows = rows or (0,) * parts
+        self._parts = parts
+        self.rows = widened(rows or (), parts)
         self.watermark, self.ended, self.offset = watermark, ended, offset
         if os.fstat(self._descriptor).st_size < offset:
             self.close()
@@ -197,7 +204,8 @@ class LogWriter:
         os.ftruncate(self._descriptor, self.offset)
 
     def _note(self, watermark: int, firsts: tuple[int, ...], counts: tuple[int, ...], *, ended: bool) -> None:
-        self.rows = tuple(first + count for first, count in zip(firsts, counts, strict=True))
+        rows = tuple(first + count for first, count in zip(firsts, counts, strict=True))
+        self.rows = widened(rows, self._parts)
         self.watermark, self.ended = max(self.watermark, watermark), ended or self.ended
 
     def append(self, watermark: int, counts: tuple[int, ...], body: bytes, *, ended: bool = False) -> None:

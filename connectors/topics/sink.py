@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 
 from connectors.topics.codec import TopicCodec
-from connectors.topics.log import FIRST_WATERMARK, LogWriter, partition_path
+from connectors.topics.log import FIRST_WATERMARK, LogWriter, partition_path, widened
 
 TopicState = dict[str, Any]
 
@@ -82,7 +82,7 @@ class TopicPartition(StatefulSinkPartition[Any, TopicState]):
             "watermark": FIRST_WATERMARK,
             "ended": False,
         }
-        self._taken: tuple[int, ...] = kept["taken"]
+        self._taken = widened(kept["taken"], codec.parts)
         self._log = LogWriter(
             path, codec.parts, kept["offset"], kept["rows"], kept["watermark"], ended=kept["ended"]
         )

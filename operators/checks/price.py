@@ -1,20 +1,42 @@
-"""Price (PT-12, PT-13): is there a reference, and is the order's price near it?"""
+"""Price (PT-12, PT-13): is there a reference, may its data be traded on, and is the order's price near it?"""
 
 from domain.decisions import Outcome
+from domain.health import ALLOWED, TradingState
 from domain.market import SECOND
 from domain.orders import Intent
 from operators.checks.answers import MALFORMED, UNPRICED, Answers, Rule, failed, passed, unlimited
 from operators.compliance_view import SOURCES, View
 
 NO_REFERENCE = Rule("PT-12", "NO_REF_PRICE", 19, "no reference price that is young enough")
+DEGRADED = Rule("PT-12", "DATA_DEGRADED", 19, "the data of the instrument may not be traded on")
 COLLAR = Rule("PT-13", "PRICE_COLLAR", 16, "the price is too far from the reference price")
 
 
-def reference_price(_intent: Intent, view: View) -> Answers:
-    """PT-12: a reference price of a known source is there and at most as old as its tier allows (seconds).
+def reference_price(intent: Intent, view: View) -> Answers:
+    """PT-12: a reference price of a known source is there, young enough for its tier (seconds), of data in good health.
 
     The prior close is accepted at any age where the rules say so, and else at none.
     """
+    return (*_data_health(intent, view), *_reference_age(view))
+
+
+def _data_health(intent: Intent, view: View) -> Answers:
+    """Refuse where the data's health allows nothing, or only what takes units off the account's position.
+
+    Nothing is answered where it does not stand in the way. Source: standards.md 6.4 (DATA_DEGRADED).
+    """
+    health = view.market.health
+    if health is None:
+        return ()
+    if ALLOWED[health.state] is TradingState.REDUCE_ONLY and view.sane:
+        held = view.holding(view.sheet.scopes[0], intent.symbol)
+        if view.quantity <= held.reducible(view.sign):
+            return ()
+    text = f"the data of {health.source} is {health.state.value}: {health.reason}"
+    return (failed(DEGRADED, health.state.value, "fresh", f"instrument:{intent.symbol}", text=text),)
+
+
+def _reference_age(view: View) -> Answers:
     market, params = view.market, view.params
     source = market.reference.source
     allowed = params.reference_age.get(market.instrument.tier, 0) if market.instrument else 0

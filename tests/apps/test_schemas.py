@@ -6,7 +6,7 @@ import msgspec
 import pyarrow as pa
 
 from apps.schemas import FOLDER, publish, schemas
-from connectors.lake.schemas import DECISIONS, MARKET, market_schema
+from connectors.lake.schemas import DECISIONS, MARKET, MARKET_RECORDS, market_schema
 from domain.decisions import Check, Outcome, Verdict, VerdictKind
 from features.catalogue import CATALOGUE
 
@@ -24,7 +24,7 @@ def test_the_published_schemas_are_those_of_the_code():
 def test_every_topic_has_a_schema_and_no_other_name_does():
     named = {name.removesuffix(".json") for name in schemas()}
 
-    assert named == {*DECISIONS, *MARKET, "quarantine.stage"}
+    assert named == {*DECISIONS, *MARKET, *MARKET_RECORDS, "quarantine.stage"}
 
 
 def test_every_feature_of_the_catalogue_is_a_column_with_its_meaning():

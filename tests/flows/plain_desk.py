@@ -56,6 +56,7 @@ def walk(
     market = [
         made.stages.normalise,
         made.stages.best_quotes,
+        made.stages.quality,
         made.stages.bars,
         made.stages.quote_bars,
         made.stages.features,

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from domain.health import in_order
 from domain.market import (
     BAR,
     END,
@@ -28,10 +29,12 @@ from domain.market import (
 from domain.sessions import session_table
 from features.catalogue import columns, default_families, families_of
 from features.family import Family
+from features.quality import RowRules
 from operators.bars import BarParams, Bars
 from operators.best_quotes import BestQuotes, BestQuotesParams
 from operators.feature_rows import FeatureParams, FeatureStage
 from operators.normalise import Normalise, NormaliseParams
+from operators.quality import HealthRules, Quality, QualityParams
 from operators.quote_bars import QuoteBarParams, QuoteBars
 from operators.sequence import Sequence as SequenceStage
 from operators.signals import SignalParams, Signals
@@ -109,6 +112,7 @@ def market_streams(answers: Sequence[MarketBatch]) -> Streams:
         "values": np.concatenate([np.empty((width, 0)), *(part.values for part in features)], axis=1).T,
         "scores": joined([answer.scores for answer in answers], SCORE),
         "malformed": tuple(entry for answer in answers for entry in answer.malformed),
+        "health": in_order(record for answer in answers for record in answer.health),
     }
 
 
@@ -123,6 +127,7 @@ def market_key(streams: Streams, key: int) -> Streams:
     if "values" in streams:
         mine["values"] = streams["values"][streams["features"]["instrument"] == key]
         mine["malformed"] = tuple(e for e in streams["malformed"] if e.place.split(":")[0] == NAMES[key])
+        mine["health"] = tuple(e for e in streams["health"] if e.instrument == NAMES[key])
     return mine
 
 
@@ -228,6 +233,19 @@ def signal_doors(items: Sequence[MarketBatch], streams: Streams) -> tuple[int, i
     )
 
 
+def quality_stage() -> Quality:
+    rules = HealthRules(silence_multiple=1, silence_min=SECOND, refused_min=2, dense=True)
+    return Quality(
+        QualityParams(NAMES, "test", TABLE, OPEN + 3600 * SECOND, rules, np.full(5, 0.01), RowRules())
+    )
+
+
+def normal(rows: int, batch_rows: int, only: int | None) -> list[MarketBatch]:
+    """Return normalised rows with the best quotes after each, and what was refused."""
+    quotes = BestQuotes(BestQuotesParams(5, TABLE))
+    return through(quotes, through(normalise_stage(), normalise_items(rows, batch_rows, only)))
+
+
 def sequence_items(rows: int, batch_rows: int, only: int | None) -> list[tuple[str, MarketBatch]]:
     """Two shards that speak in the order of their watermarks, with rows of one instant in both."""
     ticks = ticks_of(rows, only)._replace(best_bid=None)
@@ -287,6 +305,7 @@ CASES: dict[str, Case] = {
     "BestQuotes": Case(
         lambda: BestQuotes(BestQuotesParams(5, TABLE)), bar_items, market_streams, passed, market_key
     ),
+    "Quality": Case(quality_stage, normal, market_streams, passed, market_key),
     "QuoteBars": Case(
         lambda: QuoteBars(QuoteBarParams(5, lateness_nanoseconds=LATENESS)),
         quoted,

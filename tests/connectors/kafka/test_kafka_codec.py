@@ -10,6 +10,7 @@ from connectors.kafka.batches import Part, Scored, counts_of, parts_of, sliced
 from connectors.kafka.codec import Damaged, KafkaCodec, standing_of
 from connectors.lake.codec import END_OF_INPUT, Rows
 from connectors.lake.lanes import Raw, Records
+from domain.health import HealthState, market_health
 from domain.market import MarketBatch, select
 from tests.connectors.crash_flow import all_bars, all_ticks, position, verdict
 from tests.connectors.kafka.desk import MARKET, items_of
@@ -49,7 +50,7 @@ def test_columns_come_back_equal_and_name_no_instrument_that_they_do_not_hold():
 def test_a_scored_batch_comes_back_in_writable_columns():
     (_, scored, _) = items_of(5, 30)
 
-    (message,) = CODEC.messages(Part("scored", scored, scored.batch.watermark), (5, 5, 0, 0, 0, 0), 0)
+    (message,) = CODEC.messages(Part("scored", scored, scored.batch.watermark), (5, 5, 0, 0, 0, 0, 0), 0)
     back = _read("scored", message)
 
     np.testing.assert_array_equal(back.bars, scored.batch.bars)
@@ -57,6 +58,26 @@ def test_a_scored_batch_comes_back_in_writable_columns():
     assert back.ticks.bid.flags.writeable
     assert back.ticks.bid.flags.aligned
     assert back.watermark == scored.batch.watermark
+
+
+def test_a_scored_batch_brings_its_health_back():
+    said = market_health("A", HealthState.MUTE, "gone", source="feed", sequence=1, event_at=7, known_at=7)
+    batch = MarketBatch(900, select(all_ticks(), slice(0, 5)), health=(said,))
+
+    (message,) = CODEC.messages(Part("scored", Scored(batch), 900), (0,) * 7, 0)
+
+    assert dict(message.headers)["rows"] == "5,0,0,0,0,0,1"
+    assert _read("scored", message).health == (said,)
+
+
+def test_a_scored_batch_of_a_version_that_counted_six_streams_is_read():
+    batch = MarketBatch(900, select(all_ticks(), slice(0, 5)))
+    (message,) = CODEC.messages(Part("scored", Scored(batch), 900), (0,) * 7, 0)
+    shorter = [(name, value[:11] if name in ("first", "rows") else value) for name, value in message.headers]
+
+    back = _read("scored", message._replace(headers=shorter))
+
+    assert back.ticks.sequence.tolist() == batch.ticks.sequence.tolist()
 
 
 def test_a_record_comes_back_equal_and_one_of_another_type_is_refused():
@@ -139,7 +160,7 @@ def test_an_end_mark_is_the_end_of_input():
 def test_pieces_of_a_batch_hold_every_row_once_and_only_the_last_says_how_far_they_reach():
     batch = MarketBatch(900, select(all_ticks(), slice(0, 3000)), all_bars()[:70])
     pieces = sliced(Scored(batch), 50_000)
-    made = [CODEC.messages(Part("scored", piece, 900), (0,) * 6, 300)[0] for piece in pieces]
+    made = [CODEC.messages(Part("scored", piece, 900), (0,) * 7, 300)[0] for piece in pieces]
 
     assert len(pieces) > 5
     np.testing.assert_array_equal(

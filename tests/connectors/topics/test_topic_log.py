@@ -11,7 +11,14 @@ from bytewax.dataflow import Dataflow
 from bytewax.testing import TestingSink, TestingSource, run_main
 
 from connectors.topics.codec import MarketCodec, Message, MessageCodec, RecordBatch, RecordCodec
-from connectors.topics.log import LogReader, LogWriter, TopicBusy, TopicDamaged, partition_path
+from connectors.topics.log import (
+    FIRST_WATERMARK,
+    LogReader,
+    LogWriter,
+    TopicBusy,
+    TopicDamaged,
+    partition_path,
+)
 from connectors.topics.sink import END_OF_TOPIC, TopicPartition, TopicSink
 from connectors.topics.source import TopicSource
 from domain.decisions import Position
@@ -226,4 +233,24 @@ def test_each_part_of_a_market_batch_is_trimmed_by_itself(tmp_path: Path) -> Non
     reader = LogReader(path)
     counts = [frame.counts for frame in reader.frames()]
     reader.close()
-    assert counts == [(5, 5, 0, 0, 0, 0), (4, 0, 0, 0, 0, 0), (0, 4, 0, 0, 0, 0)]
+    assert counts == [(5, 5, 0, 0, 0, 0, 0), (4, 0, 0, 0, 0, 0, 0), (0, 4, 0, 0, 0, 0, 0)]
+
+
+def test_a_partition_whose_frames_counted_fewer_parts_goes_on_with_none_of_the_new_one(
+    tmp_path: Path,
+) -> None:
+    (early,), (again,) = items_of("topic", 0, 5), items_of("topic", 0, 9)
+    path, codec = partition_path(tmp_path, "market", "0"), MarketCodec()
+    log = LogWriter(path, 6)
+    log.append(early.watermark, codec.counts(early)[:6], codec.encode(early))
+    log.close()
+
+    state = {"offset": 0, "rows": None, "taken": (0,) * 6, "watermark": FIRST_WATERMARK, "ended": False}
+    writer = TopicPartition(path, codec, state)
+    writer.write_batch([again])
+    writer.close()
+
+    reader = LogReader(path)
+    counts = [frame.counts for frame in reader.frames()]
+    reader.close()
+    assert counts == [(5, 5, 0, 0, 0, 0), (4, 4, 0, 0, 0, 0, 0)]

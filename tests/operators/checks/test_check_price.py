@@ -4,9 +4,11 @@ from decimal import Decimal
 
 import pytest
 
+from domain.health import HealthState, market_health
 from domain.market import SECOND
 from domain.orders import OrdType, Side
 from operators.compliance_rules import Tolerances
+from operators.compliance_state import set_position
 from operators.compliance_view import Reference, choose_reference
 
 NOTHING = Reference(None, "", 0)
@@ -102,3 +104,48 @@ def test_a_market_order_has_no_price_to_be_far_away(desk):
     (answer,) = desk.check("PT-13", desk.intent(ord_type=OrdType.MARKET, price=None))
 
     assert (answer.outcome.value, answer.measured) == ("pass", "market order")
+
+
+def ailing(state, source="quality:feed"):
+    return market_health("ACME", state, "a reason", source=source, sequence=1, event_at=1, known_at=1)
+
+
+@pytest.mark.parametrize(
+    ("state", "opens", "reduces"),
+    [
+        (HealthState.GAP, ["reject DATA_DEGRADED instrument:ACME"], []),
+        (HealthState.CROSSED, ["reject DATA_DEGRADED instrument:ACME"], []),
+        (HealthState.DISAGREEING, ["reject DATA_DEGRADED instrument:ACME"], []),
+        (HealthState.DEGRADED, *[["reject DATA_DEGRADED instrument:ACME"]] * 2),
+        (HealthState.MUTE, *[["reject DATA_DEGRADED instrument:ACME"]] * 2),
+        (HealthState.HALTED, *[["reject DATA_DEGRADED instrument:ACME"]] * 2),
+    ],
+)
+def test_data_in_ill_health_stops_what_opens_a_position_and_where_it_is_worst_what_reduces_one(
+    desk, state, opens, reduces
+):
+    set_position(desk.state, "main", "trend", "equities", "ACME", 100)
+    market = desk.market(health=ailing(state))
+    sale = desk.intent(side=Side.SELL, order_qty=100)
+
+    assert desk.failures("PT-12", market=market) == opens
+    assert desk.failures("PT-12", intent=sale, market=market) == reduces
+
+
+def test_more_than_the_position_is_no_reduction(desk):
+    set_position(desk.state, "main", "trend", "equities", "ACME", 100)
+    sale = desk.intent(side=Side.SELL, order_qty=101)
+
+    found = desk.failures("PT-12", intent=sale, market=desk.market(health=ailing(HealthState.GAP)))
+
+    assert found == ["reject DATA_DEGRADED instrument:ACME"]
+
+
+def test_a_refusal_for_ill_health_says_whose_data_it_is_and_why_and_the_age_is_answered_all_the_same(desk):
+    answers = desk.check("PT-12", market=desk.market(health=ailing(HealthState.MUTE)))
+
+    assert [(answer.code, answer.measured, answer.limit) for answer in answers] == [
+        ("DATA_DEGRADED", "mute", "fresh"),
+        ("", 0.0, 5.0),
+    ]
+    assert answers[0].text == "the data of quality:feed is mute: a reason"
