@@ -5,10 +5,13 @@ from typing import NamedTuple
 import numpy as np
 
 from config.settings import Settings, compliance_params, universe_of
+from connectors.files.new_york import day_bounds
 from connectors.source import Commanded, TickSource
-from domain.instruments import Split, Universe
+from domain.instruments import Instrument, Split, Universe
+from domain.market import SECOND
 from domain.sessions import SessionTable, session_table
 from features.catalogue import columns, default_families
+from features.quality import RowRules
 from flows.stages import Stages
 from operators.bars import BarParams, Bars
 from operators.best_quotes import BestQuotes, BestQuotesParams
@@ -17,6 +20,7 @@ from operators.decisions import Decisions
 from operators.desk_state import DeskParams
 from operators.feature_rows import FeatureParams, FeatureStage
 from operators.normalise import Normalise, NormaliseParams
+from operators.quality import HealthRules, Quality, QualityParams
 from operators.quote_bars import QuoteBarParams, QuoteBars
 from operators.sequence import Sequence
 from operators.signals import SignalParams, Signals
@@ -41,7 +45,7 @@ def assemble(
     """Put the desk together for a source; raises SettingsError where what it holds may not be traded."""
     universe = universe_of(settings, source.instruments(), source.reference())
     segments = source.segments()
-    sessions = session_table(settings.listing.calendar, segments[0], segments[-1])
+    sessions = session_table(_calendar(settings, source), segments[0], segments[-1])
     families = default_families()
     base, names = settings.base, columns(families)
     lateness = base.bars.lateness_milliseconds * 1_000_000
@@ -62,6 +66,7 @@ def assemble(
             )
         ),
         BestQuotes(BestQuotesParams(count, sessions)),
+        _quality(settings, source, universe, sessions),
         Bars(
             BarParams(
                 count,
@@ -92,6 +97,37 @@ def assemble(
         observer,
     )
     return Assembly(universe, sessions, names, stages)
+
+
+def _calendar(settings: Settings, source: TickSource) -> str:
+    """Return the calendar that the source's instruments have of their own and agree on, else the configured one."""
+    own = {instrument.calendar for instrument in source.reference()} - {Instrument(name="any").calendar}
+    return own.pop() if len(own) == 1 else settings.listing.calendar
+
+
+def _quality(settings: Settings, source: TickSource, universe: Universe, sessions: SessionTable) -> Quality:
+    """Return what watches the data; silence counts to the end of the source's last day in New York."""
+    quality = settings.base.quality
+    rules = HealthRules(
+        silence_multiple=quality.silence_multiple,
+        silence_min=quality.silence_seconds_min * SECOND,
+        crossed_max=quality.crossed_milliseconds_max * 1_000_000,
+        gap_clears=quality.gap_clears_seconds * SECOND,
+        refused_min=quality.refused_rows_min,
+        refused_share=quality.refused_share_max,
+        dense=quality.sequences_dense,
+    )
+    return Quality(
+        QualityParams(
+            universe.names,
+            source.name,
+            sessions,
+            day_bounds(source.segments()[-1])[1],
+            rules,
+            np.array(universe.tick_sizes()),
+            RowRules() if quality.flags_rows else None,
+        )
+    )
 
 
 def _desk_params(
@@ -125,4 +161,5 @@ def _desk_params(
         starting_cash=base.desk.starting_cash,
         order_ttl_nanoseconds=base.venue.order_ttl_seconds * 1_000_000_000,
         limit_through_ticks=base.venue.limit_through_ticks,
+        health_gates=base.quality.gates_trading,
     )

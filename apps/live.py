@@ -12,13 +12,15 @@ from apps.run_folder import RunFolder, RunFolderError
 from apps.running import RunOptions, Stopwatch, peak_rss_mb, run_desk, stop_on_signal
 from apps.sources import sources_of
 from apps.summary import summarise
+from apps.venues import is_live, live_source
 from config.settings import read_settings
-from connectors.files.lake_reference import keep_reference
+from connectors.files.lake_reference import keep_reference, kept_reference
 from connectors.tick_input import Pace, Stop
 from operators.stage import UNOBSERVED
 
 EPOCH_SECONDS = 1.0
 BATCH_ROWS = 4_096
+RECORDINGS = "recordings"
 
 
 class Live(NamedTuple):
@@ -34,10 +36,12 @@ class Live(NamedTuple):
 def run_live(live: Live, out: Path) -> None:
     """Run the desk in `out` until it is stopped or its input ends; going on where an earlier run stopped.
 
-    Received rows are kept in `lake/raw.*`, so that `ita replay lake:OUT` repeats the run.
+    Received rows are kept in `lake/raw.*`, so that `ita replay lake:OUT` repeats the run; what a venue sends is kept
+    in `recordings` before that.
     """
     settings = read_settings(live.config)
-    source = sources_of((live.source,), config=live.config)
+    venue = live_source(live.source, live.config) if is_live(live.source) else None
+    source = venue or sources_of((live.source,), config=live.config)
     folder = RunFolder(out, {"kind": "run", "source": live.source, "configuration": settings.digest})
     try:
         if folder.summary() is not None:
@@ -48,6 +52,8 @@ def run_live(live: Live, out: Path) -> None:
         stop, watch = Stop(), Stopwatch()
         pace = Pace(live.speed, time.monotonic_ns) if live.speed > 0 else None
         options = RunOptions(batch_rows=BATCH_ROWS, epoch_seconds=EPOCH_SECONDS, pace=pace, raw=True)
+        if venue is not None:
+            venue.begin(folder.path / RECORDINGS, kept_reference(folder.lake).instruments)
         keep_reference(folder.lake, source)
         health.has(REFERENCE)
         with stop_on_signal(stop):
@@ -57,6 +63,8 @@ def run_live(live: Live, out: Path) -> None:
             return
         folder.finish(summarise(folder.lake, folder.journal, watch.seconds(), peak_rss_mb()))
     finally:
+        if venue is not None:
+            venue.close()
         folder.close()
 
 

@@ -16,6 +16,7 @@ from prometheus_client.registry import Collector
 from apps.health import Health
 from connectors.kafka.reader import READING
 from connectors.patience import WAITS
+from connectors.websocket.connection import LINKS, Link
 from domain.market import END, MarketBatch, Quality, row_count
 from operators.decision_records import Decided
 from operators.stage import Observer
@@ -114,7 +115,40 @@ class Edges(Collector):
         )
         for place, messages in sorted(READING.left.copy().items()):
             left.add_metric([place.topic, str(place.partition)], messages)
-        return (waits, seconds, waiting, left)
+        return (waits, seconds, waiting, left, *_venues())
+
+
+def _venues() -> Iterable[Metric]:
+    """Yield what the connections to venues have come to."""
+    counted = (
+        "frames",
+        "frame_bytes",
+        "connects",
+        "losses",
+        "mutes",
+        "refusals",
+        "snapshots",
+        "requests_failed",
+    )
+    for name in counted:
+        metric = CounterMetricFamily(
+            f"ita_venue_{name}", f"Of a venue's connection: {name}", labels=["venue"]
+        )
+        for venue, counts in sorted(LINKS.items()):
+            metric.add_metric([venue], getattr(counts, name))
+        yield metric
+    fresh = GaugeMetricFamily(
+        "ita_venue_fresh", "1 where a venue is connected and subscribed", labels=["venue"]
+    )
+    offset = GaugeMetricFamily(
+        "ita_venue_clock_offset_seconds", "How far our clock is ahead of a venue's", labels=["venue"]
+    )
+    for venue, counts in sorted(LINKS.items()):
+        fresh.add_metric([venue], float(counts.link is Link.FRESH))
+        if counts.clock_offset is not None:
+            offset.add_metric([venue], counts.clock_offset / 1e9)
+    yield fresh
+    yield offset
 
 
 class _Server(ThreadingMixIn, WSGIServer):

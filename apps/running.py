@@ -21,6 +21,7 @@ from config.settings import Settings
 from connectors.feast.sink import FeastSink
 from connectors.lake.codec import MarketCodec
 from connectors.lake.sink import LakeSink
+from connectors.live_input import Live, LiveInput
 from connectors.source import TickSource
 from connectors.sqlite.sink import JournalSink
 from connectors.tick_input import Pace, Stop, TickInput
@@ -60,7 +61,7 @@ def market_edges(
 ) -> MarketEdges:
     """Return the edges of the market data of some shards."""
     return MarketEdges(
-        ticks=TickInput(
+        ticks=(LiveInput if isinstance(source, Live) else TickInput)(
             source, made.universe.indices(), shards, mine, options.batch_rows, stop, options.pace
         ),
         lake=LakeSink(

@@ -2,13 +2,14 @@
 
 from pathlib import Path
 
+from apps.venues import is_live
 from config.servers import read_servers
 from connectors.files.lake_reference import Reference
 from connectors.files.open_source import combine, open_source, open_sources
 from connectors.kafka.controls import recorded_controls
 from connectors.kafka.reference import described_source
 from connectors.kafka.ticks import KafkaTicks
-from connectors.source import TickSource
+from connectors.source import SourceError, TickSource
 
 KAFKA = "kafka:"
 
@@ -24,6 +25,11 @@ def sources_of(
 
     Raises SourceError, SettingsError.
     """
+    for spec in specs:
+        if is_live(spec):
+            raise SourceError(
+                f"{spec} is live and cannot be replayed; run it with `ita run desk --source {spec}`"
+            )
     if not any(spec.startswith(KAFKA) for spec in specs):
         return open_sources(specs, instruments, first, last)
     return combine(

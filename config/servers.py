@@ -141,6 +141,13 @@ class Redis(Server):
     ca: Path | None = None
 
 
+class VenueAddress(Server):
+    """Where a venue of market data is, in place of its own address; REST is at the same place unless told."""
+
+    url: str = ""
+    rest_url: str = ""
+
+
 class Servers(BaseSettings):
     """Every server of a served run."""
 
@@ -153,6 +160,7 @@ class Servers(BaseSettings):
     s3: S3 = S3()
     postgres: Postgres = Postgres()
     redis: Redis = Redis()
+    venues: dict[str, VenueAddress] = pydantic.Field(default_factory=dict)
 
 
 def environment_file() -> Path:

@@ -69,12 +69,14 @@ def _register() -> None:
         lake,
         replay,
         run,
+        serve_recording,
         stack,
     )
 
     app.command("demo")(demo.demo)
     app.command("replay")(replay.replay)
     app.command("run")(run.run)
+    app.command("serve-recording")(serve_recording.serve_recording)
     app.command("adjust")(adjust.adjust)
     app.command("explain")(explain.explain)
     app.command("doctor")(doctor.doctor)

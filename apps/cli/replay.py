@@ -7,7 +7,9 @@ import typer
 
 Sources = Annotated[
     list[str],
-    typer.Argument(help="lean:DIR, parquet:PATH, csv:PATH, lake:DIR or simulator: (several are merged)"),
+    typer.Argument(
+        help="lean:DIR, recording:PATH, parquet:PATH, csv:PATH, lake:DIR or simulator: (several are merged)"
+    ),
 ]
 Instruments = Annotated[str | None, typer.Option(help="only these, comma separated: AIG,BAC")]
 From = Annotated[str | None, typer.Option("--from", help="first day, 2013-10-07")]

@@ -15,7 +15,10 @@ Flow = Annotated[
         help="the flow to run: desk, or one worker of the served desk: market-data, decisions, execution, sinks"
     ),
 ]
-Source = Annotated[str, typer.Option(help="where ticks come from: simulator: or a recorded source")]
+Source = Annotated[
+    str,
+    typer.Option(help="where ticks come from: simulator:, a recorded source, or a venue: coinbase:BTC-USD"),
+]
 Speed = Annotated[float, typer.Option(help="event seconds in a second; 0 is as fast as it goes")]
 Shards = Annotated[
     str | None,
@@ -40,6 +43,9 @@ def run(
     """Run the desk until it is stopped: SIGTERM drains it and ends with 0, a restart goes on where it was.
 
     Example: ita run desk --source simulator: --speed 60 --out out/desk
+
+    From a venue: ita run desk --source coinbase:BTC-USD,ETH-USD (with ,for=8h it ends by itself). Where the venue is
+    elsewhere, as `ita serve-recording` is, ITA_VENUES__COINBASE__URL says where.
 
     The served desk runs on servers (`ita stack up`, `ita stack init`), each worker a process of its own:
     ita run market-data --source simulator: --shards 0-3 --out out/served

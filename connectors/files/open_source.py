@@ -8,6 +8,7 @@ from connectors.files.csv_ticks import csv_ticks
 from connectors.files.lake_ticks import LakeTicks
 from connectors.files.lean_ticks import LeanTicks
 from connectors.files.parquet_ticks import parquet_ticks
+from connectors.files.recording_ticks import recording_ticks
 from connectors.simulator.source import open_simulator
 from connectors.source import SourceError, TickSource, nearest, selected_days, selected_names
 
@@ -15,9 +16,15 @@ __all__ = ["SCHEMES", "combine", "open_source", "open_sources"]
 
 Opener = Callable[[Path, tuple[str, ...] | None, str | None, str | None], TickSource]
 
-_FILES: dict[str, Opener] = {"csv": csv_ticks, "lake": LakeTicks, "lean": LeanTicks, "parquet": parquet_ticks}
+_FILES: dict[str, Opener] = {
+    "csv": csv_ticks,
+    "lake": LakeTicks,
+    "lean": LeanTicks,
+    "parquet": parquet_ticks,
+    "recording": recording_ticks,
+}
 
-SCHEMES = ("csv", "lake", "lean", "parquet", "simulator")
+SCHEMES = ("csv", "lake", "lean", "parquet", "recording", "simulator")
 """What may stand before the colon."""
 
 

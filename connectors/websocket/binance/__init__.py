@@ -1,0 +1,1 @@
+"""Binance spot: combined streams over a websocket, books over REST."""

@@ -1,0 +1,23 @@
+"""Where Binance's spot market is, and how it is spoken to (Binance, Web Socket Streams and REST API, 2024)."""
+
+from functools import partial
+
+from connectors.websocket.combined_streams import answer, subscriptions, tick_sizes
+from connectors.websocket.venue import Venue
+
+STREAMS = {"trades": "trade", "quotes": "bookTicker", "depth": "depth@100ms"}
+
+VENUE = Venue(
+    name="binance",
+    websocket_url="wss://stream.binance.com:9443",
+    rest_url="https://api.binance.com",
+    path=lambda _symbols, _channels: "/stream",
+    subscriptions=partial(subscriptions, streams=STREAMS),
+    answer=answer,
+    book_path=lambda symbol: f"/api/v3/depth?symbol={symbol}&limit=1000",
+    instruments_path="/api/v3/exchangeInfo",
+    tick_sizes=tick_sizes,
+    trades_path=lambda symbol: f"/api/v3/trades?symbol={symbol}&limit=1000",
+    candles_path=lambda symbol: f"/api/v3/klines?symbol={symbol}&interval=1m&limit=1000",
+    requests_per_second=2.0,
+)

@@ -1,0 +1,1 @@
+"""Binance USD-M futures: combined streams over a websocket, books over REST."""

@@ -1,0 +1,23 @@
+"""Where Binance's USD-M futures are, and how they are spoken to (Binance, USD-M Futures, 2024)."""
+
+from functools import partial
+
+from connectors.websocket.combined_streams import answer, subscriptions, tick_sizes
+from connectors.websocket.venue import Venue
+
+STREAMS = {"trades": "aggTrade", "quotes": "bookTicker", "depth": "depth@100ms"}
+
+VENUE = Venue(
+    name="binance_futures",
+    websocket_url="wss://fstream.binance.com",
+    rest_url="https://fapi.binance.com",
+    path=lambda _symbols, _channels: "/stream",
+    subscriptions=partial(subscriptions, streams=STREAMS),
+    answer=answer,
+    book_path=lambda symbol: f"/fapi/v1/depth?symbol={symbol}&limit=1000",
+    instruments_path="/fapi/v1/exchangeInfo",
+    tick_sizes=tick_sizes,
+    trades_path=lambda symbol: f"/fapi/v1/aggTrades?symbol={symbol}&limit=1000",
+    candles_path=lambda symbol: f"/fapi/v1/klines?symbol={symbol}&interval=1m&limit=1000",
+    requests_per_second=2.0,
+)

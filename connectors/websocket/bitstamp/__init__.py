@@ -1,0 +1,1 @@
+"""Bitstamp: channels over a websocket, books over REST."""

@@ -1,0 +1,78 @@
+"""Where Bitstamp is, and how it is spoken to (Bitstamp, WebSocket API v2 and HTTP API v2).
+
+Quotes come from the book alone: there is no channel of its own for them.
+"""
+
+import json
+from collections.abc import Sequence
+from decimal import Decimal
+
+import msgspec
+
+from connectors.websocket.venue import Answer, Subscription, Venue, confirmed
+
+CHANNELS = {"trades": "live_trades", "depth": "diff_order_book"}
+
+
+class _Reason(msgspec.Struct):
+    message: str = ""
+
+
+class _Said(msgspec.Struct):
+    event: str
+    channel: str = ""
+    data: _Reason = msgspec.field(default_factory=_Reason)
+
+
+_decoder = msgspec.json.Decoder(_Said)
+
+
+def subscriptions(symbols: Sequence[str], channels: Sequence[str]) -> tuple[Subscription, ...]:
+    """Return a message for each channel of each symbol."""
+    names = [
+        f"{CHANNELS[channel]}_{symbol}" for channel in channels if channel in CHANNELS for symbol in symbols
+    ]
+    return tuple(
+        Subscription(json.dumps({"event": "bts:subscribe", "data": {"channel": name}}), frozenset({name}))
+        for name in names
+    )
+
+
+def answer(frame: bytes) -> Answer | None:
+    """Read that a subscription succeeded, or an error."""
+    if b'"bts:' not in frame:
+        return None
+    said = _decoder.decode(frame)
+    match said.event:
+        case "bts:subscription_succeeded":
+            return confirmed(said.channel)
+        case "bts:error":
+            return Answer(refused=f"{said.data.message} ({said.channel})")
+    return None
+
+
+class _Pair(msgspec.Struct):
+    url_symbol: str
+    counter_decimals: int
+
+
+def tick_sizes(body: bytes) -> dict[str, Decimal]:
+    """Return the tick size of each pair."""
+    pairs = msgspec.json.decode(body, type=list[_Pair])
+    return {one.url_symbol: Decimal(1).scaleb(-one.counter_decimals) for one in pairs}
+
+
+VENUE = Venue(
+    name="bitstamp",
+    websocket_url="wss://ws.bitstamp.net",
+    rest_url="https://www.bitstamp.net",
+    subscriptions=subscriptions,
+    answer=answer,
+    book_path=lambda symbol: f"/api/v2/order_book/{symbol}",
+    instruments_path="/api/v2/trading-pairs-info/",
+    tick_sizes=tick_sizes,
+    trades_path=lambda symbol: f"/api/v2/transactions/{symbol}/?time=day",
+    candles_path=lambda symbol: f"/api/v2/ohlc/{symbol}/?step=60&limit=1000",
+    ping='{"event":"bts:heartbeat"}',
+    messages_per_second=20.0,
+)

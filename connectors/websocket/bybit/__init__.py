@@ -1,0 +1,1 @@
+"""Bybit: topics over a websocket, books as snapshot and typed updates."""

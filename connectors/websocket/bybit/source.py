@@ -1,0 +1,84 @@
+"""Where Bybit's linear perpetuals are, and how they are spoken to (Bybit, API v5, public channels).
+
+Quotes come from the book alone. The venue asks for a ping each 20 s. A confirmation names the request and no topics.
+"""
+
+import json
+from collections.abc import Sequence
+from decimal import Decimal
+
+import msgspec
+
+from connectors.websocket.venue import Answer, Subscription, Venue, confirmed
+
+TOPICS = {"trades": "publicTrade", "depth": "orderbook.50"}
+TOPICS_A_REQUEST = 10
+
+
+class _Said(msgspec.Struct):
+    success: bool
+    ret_msg: str = ""
+    req_id: str = ""
+
+
+_decoder = msgspec.json.Decoder(_Said)
+
+
+def subscriptions(symbols: Sequence[str], channels: Sequence[str]) -> tuple[Subscription, ...]:
+    """Return numbered messages for ten topics each."""
+    topics = [
+        f"{TOPICS[channel]}.{symbol}" for channel in channels if channel in TOPICS for symbol in symbols
+    ]
+    made = []
+    for start in range(0, len(topics), TOPICS_A_REQUEST):
+        number = f"topics {start + 1}"
+        asked = {"op": "subscribe", "req_id": number, "args": topics[start : start + TOPICS_A_REQUEST]}
+        made.append(Subscription(json.dumps(asked), frozenset({number})))
+    return tuple(made)
+
+
+def answer(frame: bytes) -> Answer | None:
+    """Read the answer to a request."""
+    if not frame.startswith(b'{"success"'):
+        return None
+    said = _decoder.decode(frame)
+    return confirmed(said.req_id) if said.success else Answer(refused=said.ret_msg)
+
+
+class _Prices(msgspec.Struct, rename="camel"):
+    tick_size: str
+
+
+class _Symbol(msgspec.Struct, rename="camel"):
+    symbol: str
+    price_filter: _Prices
+
+
+class _Listing(msgspec.Struct):
+    symbols: list[_Symbol] = msgspec.field(name="list")
+
+
+class _Symbols(msgspec.Struct):
+    result: _Listing
+
+
+def tick_sizes(body: bytes) -> dict[str, Decimal]:
+    """Return the tick size of each symbol."""
+    symbols = msgspec.json.decode(body, type=_Symbols).result.symbols
+    return {one.symbol: Decimal(one.price_filter.tick_size) for one in symbols}
+
+
+VENUE = Venue(
+    name="bybit",
+    websocket_url="wss://stream.bybit.com",
+    rest_url="https://api.bybit.com",
+    path=lambda _symbols, _channels: "/v5/public/linear",
+    subscriptions=subscriptions,
+    answer=answer,
+    instruments_path="/v5/market/instruments-info?category=linear&limit=1000",
+    tick_sizes=tick_sizes,
+    trades_path=lambda symbol: f"/v5/market/recent-trade?category=linear&symbol={symbol}&limit=1000",
+    candles_path=lambda symbol: f"/v5/market/kline?category=linear&symbol={symbol}&interval=1&limit=1000",
+    ping='{"op":"ping"}',
+    ping_seconds=20.0,
+)

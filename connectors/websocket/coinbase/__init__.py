@@ -1,0 +1,1 @@
+"""Coinbase: channels of products over a websocket, books among them."""

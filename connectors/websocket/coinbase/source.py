@@ -1,0 +1,77 @@
+"""Where Coinbase's public feed is, and how it is spoken to (Coinbase Exchange, Websocket Feed, 2024).
+
+`level2_batch` is the book that needs no account; heartbeats come for each product once a second.
+"""
+
+import json
+from collections.abc import Sequence
+from decimal import Decimal
+
+import msgspec
+
+from connectors.websocket.venue import Answer, Subscription, Venue
+
+CHANNELS = {"trades": "matches", "quotes": "ticker", "depth": "level2_batch"}
+
+
+class _Channel(msgspec.Struct):
+    name: str
+    product_ids: list[str] = []
+
+
+class _Said(msgspec.Struct):
+    type: str
+    channels: list[_Channel] = []
+    message: str = ""
+    reason: str = ""
+
+
+_decoder = msgspec.json.Decoder(_Said)
+
+
+def subscriptions(symbols: Sequence[str], channels: Sequence[str]) -> tuple[Subscription, ...]:
+    """Return one message for all channels, with heartbeats."""
+    names = [*(CHANNELS[channel] for channel in channels), "heartbeat"]
+    text = json.dumps({"type": "subscribe", "product_ids": list(symbols), "channels": names})
+    awaits = frozenset(f"{_kind(name)} {symbol}" for name in names for symbol in symbols)
+    return (Subscription(text, awaits),)
+
+
+def answer(frame: bytes) -> Answer | None:
+    """Read the list of what is subscribed, or an error."""
+    if not frame.startswith((b'{"type":"subscriptions"', b'{"type":"error"')):
+        return None
+    said = _decoder.decode(frame)
+    if said.type == "error":
+        return Answer(refused=f"{said.message}: {said.reason}")
+    return Answer(frozenset(f"{_kind(one.name)} {name}" for one in said.channels for name in one.product_ids))
+
+
+def _kind(name: str) -> str:
+    """Return a channel's name, the same for every form of level2."""
+    return name.partition("_")[0]
+
+
+class _Product(msgspec.Struct):
+    id: str
+    quote_increment: str
+
+
+def tick_sizes(body: bytes) -> dict[str, Decimal]:
+    """Return the tick size of each product."""
+    products = msgspec.json.decode(body, type=list[_Product])
+    return {one.id: Decimal(one.quote_increment) for one in products}
+
+
+VENUE = Venue(
+    name="coinbase",
+    websocket_url="wss://ws-feed.exchange.coinbase.com",
+    rest_url="https://api.exchange.coinbase.com",
+    subscriptions=subscriptions,
+    answer=answer,
+    instruments_path="/products",
+    tick_sizes=tick_sizes,
+    trades_path=lambda symbol: f"/products/{symbol}/trades?limit=1000",
+    candles_path=lambda symbol: f"/products/{symbol}/candles?granularity=60",
+    messages_per_second=8.0,
+)

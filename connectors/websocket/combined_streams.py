@@ -1,0 +1,71 @@
+"""Binance's way of subscribing, which its markets share: streams of symbols, one numbered message for all of them."""
+
+import json
+from collections.abc import Sequence
+from decimal import Decimal
+
+import msgspec
+
+from connectors.websocket.venue import Answer, Subscription, confirmed
+
+STREAMS_A_MESSAGE = 200
+
+
+class _Said(msgspec.Struct):
+    """A frame that may be an answer: it has a number, and a result or an error."""
+
+    id: int | None = None
+    error: dict[str, object] | None = None
+
+
+class _Filter(msgspec.Struct):
+    tickSize: str = ""  # noqa: N815  as Binance writes it
+
+
+class _Listed(msgspec.Struct):
+    symbol: str
+    filters: list[_Filter] = []
+
+
+class _Listing(msgspec.Struct):
+    symbols: list[_Listed]
+
+
+_decoder = msgspec.json.Decoder(_Said)
+
+
+def tick_sizes(body: bytes) -> dict[str, Decimal]:
+    """Return the tick size of each symbol of the list of instruments."""
+    listing = msgspec.json.decode(body, type=_Listing)
+    return {
+        one.symbol: Decimal(sieve.tickSize)
+        for one in listing.symbols
+        for sieve in one.filters
+        if sieve.tickSize
+    }
+
+
+def subscriptions(
+    symbols: Sequence[str], channels: Sequence[str], streams: dict[str, str]
+) -> tuple[Subscription, ...]:
+    """Return the messages that ask for the streams of channels."""
+    names = [f"{symbol.lower()}@{streams[channel]}" for channel in channels for symbol in symbols]
+    made = []
+    for number, start in enumerate(range(0, len(names), STREAMS_A_MESSAGE), 1):
+        params = names[start : start + STREAMS_A_MESSAGE]
+        text = json.dumps({"method": "SUBSCRIBE", "params": params, "id": number})
+        made.append(Subscription(text, frozenset({f"id {number}"})))
+    return tuple(made)
+
+
+def answer(frame: bytes) -> Answer | None:
+    """Read the answer to a numbered message."""
+    if frame.startswith(b'{"stream"'):
+        return None
+    try:
+        said = _decoder.decode(frame)
+    except msgspec.MsgspecError:
+        return None
+    if said.error is not None:
+        return Answer(refused=str(said.error.get("msg", said.error)))
+    return None if said.id is None else confirmed(f"id {said.id}")

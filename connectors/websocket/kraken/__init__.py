@@ -1,0 +1,1 @@
+"""Kraken: channels of pairs over a websocket, books with a checksum."""

@@ -1,0 +1,87 @@
+"""Where Kraken is, and how it is spoken to (Kraken, WebSockets API 1.9).
+
+A beat comes each second while there is nothing else, so that a few seconds of silence are too many.
+"""
+
+import json
+from collections.abc import Sequence
+from decimal import Decimal
+from urllib.parse import quote
+
+import msgspec
+
+from connectors.websocket.venue import Answer, Subscription, Venue, confirmed
+
+CHANNELS: dict[str, dict[str, str | int]] = {
+    "trades": {"name": "trade"},
+    "quotes": {"name": "ticker"},
+    "depth": {"name": "book", "depth": 1000},
+}
+
+
+class _Channel(msgspec.Struct):
+    name: str = ""
+
+
+class _Said(msgspec.Struct):
+    event: str
+    status: str = ""
+    pair: str = ""
+    subscription: _Channel = msgspec.field(default_factory=_Channel)
+    errorMessage: str = ""  # noqa: N815  as Kraken writes it
+
+
+_decoder = msgspec.json.Decoder(_Said)
+
+
+def subscriptions(symbols: Sequence[str], channels: Sequence[str]) -> tuple[Subscription, ...]:
+    """Return a message for each channel."""
+    return tuple(
+        Subscription(
+            json.dumps({"event": "subscribe", "pair": list(symbols), "subscription": CHANNELS[channel]}),
+            frozenset(f"{CHANNELS[channel]['name']} {symbol}" for symbol in symbols),
+        )
+        for channel in channels
+    )
+
+
+def answer(frame: bytes) -> Answer | None:
+    """Read the status of a subscription."""
+    if not frame.startswith(b"{") or b'"subscriptionStatus"' not in frame:
+        return None
+    said = _decoder.decode(frame)
+    if said.status == "error":
+        return Answer(refused=f"{said.errorMessage} ({said.pair})")
+    return confirmed(f"{said.subscription.name} {said.pair}") if said.status == "subscribed" else None
+
+
+class _Pair(msgspec.Struct):
+    pair_decimals: int
+    wsname: str = ""
+
+
+class _Pairs(msgspec.Struct):
+    result: dict[str, _Pair]
+
+
+def tick_sizes(body: bytes) -> dict[str, Decimal]:
+    """Return the tick size of each pair by its name on the websocket."""
+    pairs = msgspec.json.decode(body, type=_Pairs).result.values()
+    return {one.wsname: Decimal(1).scaleb(-one.pair_decimals) for one in pairs if one.wsname}
+
+
+VENUE = Venue(
+    name="kraken",
+    websocket_url="wss://ws.kraken.com",
+    rest_url="https://api.kraken.com",
+    subscriptions=subscriptions,
+    answer=answer,
+    instruments_path="/0/public/AssetPairs",
+    tick_sizes=tick_sizes,
+    trades_path=lambda symbol: f"/0/public/Trades?pair={quote(symbol, safe='')}",
+    candles_path=lambda symbol: f"/0/public/OHLC?pair={quote(symbol, safe='')}&interval=1",
+    ping='{"event":"ping"}',
+    requests_per_second=1.0,
+    mute_floor_seconds=4.0,
+    mute_cap_seconds=10.0,
+)
