@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+STANDARD_ERROR = 2
 FLOWS = ("desk", "market-data", "decisions", "execution", "sinks")
 
 Flow = Annotated[
@@ -55,11 +56,11 @@ def run(
     from apps.cli.main import WrongUse
     from apps.live import Live, run_live
 
-    faulthandler.register(signal.SIGUSR1)
     if flow not in FLOWS:
         raise WrongUse(f"unknown flow {flow!r}; those that can be run are {', '.join(FLOWS)}")
     if speed < 0:
         raise WrongUse(f"speed is at least 0; {speed} was given")
+    faulthandler.register(signal.SIGUSR1, file=STANDARD_ERROR)
     if flow != "desk":
         from apps.served import Worker, run_worker
         from config.servers import sign_in_as
