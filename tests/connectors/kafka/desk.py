@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from connectors.kafka.batches import Scored
+from connectors.kafka.batches import Scored, streams_of
 from connectors.kafka.client import Place
 from connectors.kafka.codec import Damaged, KafkaCodec
 from connectors.kafka.sink import KafkaPartition, ShardWriter
@@ -63,7 +63,7 @@ def assert_rows(broker, rows, *, ended=False, partition=0):
     watermarks = [batch.watermark for batch in batches]
     assert watermarks == sorted(watermarks)
     assert watermarks[-1] == FIRST_AT + (rows - 1) * SPACING
-    counts = np.cumsum([(0,) * 6, *[Scores().counts(batch) for batch in batches]], axis=0)
+    counts = np.cumsum([(0,) * streams_of("scored"), *[Scores().counts(batch) for batch in batches]], axis=0)
     assert [tuple(row) for row in counts.tolist()][: len(batches)] == firsts[: len(batches)]
     items, _ = decoded(broker, "positions", partition=partition)
     records = [record for item in items if isinstance(item, Records) for record in item.records]
