@@ -40,7 +40,8 @@ def adjust(
     ACTIONS has rows of ex_date, type and value: dividend and special_dividend (amount), split (2 or 2:1), reverse_split
     (10 or 1:10), stock_dividend (0.05), spin_off and rights (worth of one), merger, rename, delisting; and if wanted
     known_at, id, corrects (the id of what a row replaces; type cancel takes it back) and instrument. Files with columns
-    of dividends and splits (yfinance, WIKI) and Lean's factor files are taken, too.
+    of dividends and splits (yfinance, WIKI), Lean's factor files, and Databento's corporate actions and adjustment
+    factors (JSON lines) are taken, too.
 
     --check looks a vendor's history through instead (date, prices, adj close, volume, dividends, stock splits, capital
     gains): prices in the wrong unit, splits applied to some rows only, dividends a hundredfold or there twice, adjusted

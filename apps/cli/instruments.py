@@ -12,7 +12,9 @@ Served = Annotated[bool, typer.Option(help="the PostgreSQL of the served desk in
 Config = Annotated[Path | None, typer.Option(help="folder with YAML files that replace the project's own")]
 AsJson = Annotated[bool, typer.Option("--json", help="print one JSON object")]
 Name = Annotated[str, typer.Argument(help="permanent id, ticker, FIGI or ISIN")]
-At = Annotated[str | None, typer.Option(help="date or time that is asked about; now if left out")]
+At = Annotated[
+    str | None, typer.Option(help="date or time that is asked about; each listing as it was last if left out")
+]
 Known = Annotated[str | None, typer.Option("--as-known-at", help="only what was known by then")]
 STORE = Path("out/reference.sqlite")
 
@@ -20,7 +22,7 @@ STORE = Path("out/reference.sqlite")
 @app.command("import")
 def load(
     file: Annotated[Path, typer.Argument(help="CSV file, gzipped or not")],
-    kind: Annotated[str, typer.Option(help="own, symbol-properties, universe, or auto")] = "auto",
+    kind: Annotated[str, typer.Option(help="own, symbol-properties, universe, map (Lean), or auto")] = "auto",
     valid_from: Annotated[str | None, typer.Option(help="date since when rows hold that do not say")] = None,
     known_at: Known = None,
     store: Store = STORE,

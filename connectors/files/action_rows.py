@@ -1,4 +1,4 @@
-"""Corporate actions from files of people and vendors: rows of one's own, columns beside bars, Lean's factor files.
+"""Corporate actions from files of people and vendors: one's own rows, columns beside bars, Lean's factors, Databento.
 
 A line that cannot be read is told with its number; nothing is guessed.
 """
@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from connectors.files.action_vendor_lines import vendor_actions
 from domain.corporate_actions import AMOUNTS, RATIOS, ActionKind, CorporateAction
 
 DATE = ("ex_date", "exdate", "date", "ex")
@@ -47,6 +48,7 @@ WORDS: dict[str, tuple[ActionKind, bool]] = {
 }
 RATIO = re.compile(r"\s*([0-9.]+)\s*(?::|/|-?\s*for\s*-?|\s+to\s+)\s*([0-9.]+)\s*", re.IGNORECASE)
 LEAN_LINE = re.compile(r"\d{8},[0-9.eE+-]+,[0-9.eE+-]+(,.*)?")
+SHOWN = 12
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 DAY_NANOSECONDS = 86_400_000_000_000
 
@@ -74,6 +76,7 @@ def read_actions(path: Path, instrument: str | None = None) -> tuple[CorporateAc
     * Lean's factor file: date, price factor, split factor, reference price, without a header.
     * Rows with a column of kinds: ex-date, kind, value, and if they are there known_at, id, corrects, instrument.
     * Columns of dividends and splits beside bars (yfinance, WIKI): rows without either are no action.
+    * Databento's corporate actions or adjustment factors: lines of JSON.
 
     Where rows name instruments, those of `instrument` are taken. Raises ActionFileError.
     """
@@ -86,25 +89,15 @@ def read_actions(path: Path, instrument: str | None = None) -> tuple[CorporateAc
         return ()
     if LEAN_LINE.fullmatch(lines[0].strip()):
         return _lean(path, lines)
-    rows = list(csv.reader(lines))
-    names = {plain(name): place for place, name in enumerate(rows[0])}
-    if "date" not in names and "datetime" in names:
-        names["date"] = names["datetime"]
-    if not any(name in names for name in DATE):
-        raise ActionFileError(
-            f"{path} has no column of ex-dates; it has {', '.join(rows[0])}, ex_date is needed"
-        )
-    kinds = any(name in names for name in KIND)
-    if not kinds and not any(name in names for name in (*DIVIDENDS, *SPLITS)):
-        raise ActionFileError(
-            f"{path} has no column of kinds, dividends or splits; it has {', '.join(rows[0])}"
-        )
-    found: list[CorporateAction] = []
-    for number, row in enumerate(rows[1:], 2):
+    if lines[0].lstrip().startswith("{"):
         try:
-            found += _row(names, row) if kinds else _beside_bars(names, row)
+            told = vendor_actions(text.splitlines(), instant_of)
         except ValueError as error:
-            raise ActionFileError(f"{path}, line {number}: {error}") from error
+            raise ActionFileError(f"{path}, {error}") from error
+    else:
+        told = _table(path, text)
+    _check_names(path, told)
+    found = [action for _, action in told]
     if instrument is None:
         named = sorted({action.instrument for action in found if action.instrument})
         if len(named) > 1:
@@ -113,6 +106,46 @@ def read_actions(path: Path, instrument: str | None = None) -> tuple[CorporateAc
             )
         return tuple(found)
     return tuple(action for action in found if action.instrument in {"", instrument})
+
+
+def _table(path: Path, text: str) -> list[tuple[int, CorporateAction]]:
+    """Return the actions of a file with a header, each with its line."""
+    reader = csv.reader(text.splitlines())
+    rows = [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
+    header = rows[0][1]
+    names = {plain(name): place for place, name in enumerate(header)}
+    if "date" not in names and "datetime" in names:
+        names["date"] = names["datetime"]
+    shown = ", ".join(header[:SHOWN]) + (", ..." if len(header) > SHOWN else "")
+    if not any(name in names for name in DATE):
+        raise ActionFileError(f"{path} has no column of ex-dates; it has {shown}, ex_date is needed")
+    kinds = any(name in names for name in KIND)
+    if not kinds and not any(name in names for name in (*DIVIDENDS, *SPLITS)):
+        raise ActionFileError(f"{path} has no column of kinds, dividends or splits; it has {shown}")
+    found: list[tuple[int, CorporateAction]] = []
+    for number, row in rows[1:]:
+        try:
+            found += [(number, each) for each in (_row(names, row) if kinds else _beside_bars(names, row))]
+        except ValueError as error:
+            raise ActionFileError(f"{path}, line {number}: {error}") from error
+    return found
+
+
+def _check_names(path: Path, told: list[tuple[int, CorporateAction]]) -> None:
+    """Refuse an id that is given twice, and a correction of what is not there: either would count an action wrongly."""
+    lines: dict[str, int] = {}
+    for number, action in told:
+        if action.action_id and action.action_id in lines:
+            raise ActionFileError(
+                f"{path}, line {number}: an id is given once; {action.action_id!r} is in line "
+                f"{lines[action.action_id]}, too; give a new id, and corrects with the old one"
+            )
+        lines[action.action_id] = number
+    for number, action in told:
+        if action.corrects and (action.corrects not in lines or action.corrects == action.action_id):
+            raise ActionFileError(
+                f"{path}, line {number}: corrects names the id of another row; {action.corrects!r} was given"
+            )
 
 
 def plain(name: str) -> str:

@@ -13,7 +13,13 @@ from connectors.files.action_rows import instant_of, plain
 from domain.envelope import record_id
 from domain.listings import Listing
 
-KINDS = ("auto", "own", "symbol-properties", "universe")
+KINDS = ("auto", "own", "symbol-properties", "universe", "map")
+MAP_LINE = re.compile(r"\d{8},[^,]+(,[A-Z]?)?")
+MAP_FOREVER = "20501231"
+LEAN_DAY, LEAN_EQUITY = 10**14, 101
+DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+DAY_NANOSECONDS = 86_400_000_000_000
+EPOCH_IN_LEAN = 25_569
 UNIVERSE_LINE = re.compile(r"\S+ [A-Z0-9]+,[^,]+,[^,]+,")
 UNIVERSE_COLUMNS = 8
 OWN = ("name", "figi", "isin", "currency", "sector", "calendar", "tick_bands")
@@ -39,6 +45,8 @@ def read_listings(
 
     * `universe`           Lean's stocks of a day: permanent id, ticker, price and more, without a header.
     * `symbol-properties`  Lean's instruments by market, with tick and lot sizes; lines that begin with # are remarks.
+    * `map`                Lean's map file of one stock: the last day of each ticker, in order, without a header. The
+                           permanent id is the one that `universe` has; the last ticker holds from then on.
     * `own`                a header with ticker and venue, and any of instrument_id, kind, name, figi, isin, currency,
                            sector, calendar, tick_size, tick_bands, lot_size, multiplier, valid_from, valid_to and
                            known_at.
@@ -58,6 +66,8 @@ def read_listings(
     dated = re.search(r"(?<!\d)(\d{8})(?!\d)", path.name)
     begin = valid_from if valid_from is not None else instant_of(dated[1]) if dated else 0
     origin = _Origin(plain(path.name), begin, begin if known_at is None else known_at)
+    if kind == "map":
+        return _map(lines, origin)
     if kind == "universe":
         return _read(lines, 1, origin, _universe)
     header = [plain(name) for name in next(csv.reader([first]))]
@@ -84,6 +94,8 @@ class _Origin(NamedTuple):
 def _kind_of(line: str) -> str:
     if UNIVERSE_LINE.match(line):
         return "universe"
+    if MAP_LINE.fullmatch(line.strip()):
+        return "map"
     return "symbol-properties" if line.startswith("market,symbol,type,") else "own"
 
 
@@ -109,6 +121,73 @@ def _read(
             continue
         found[key] = listing
     return list(found.values()), bad
+
+
+def _map(lines: list[str], origin: _Origin) -> tuple[list[Listing], list[BadRow]]:
+    """Return the listings of one stock: a ticker holds from the day after the last one's last day."""
+    told: list[tuple[int, int, str]] = []
+    bad: list[BadRow] = []
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            until, ticker = _map_line(line, told[-1][1] if told else None)
+            told.append((number, until, ticker))
+        except ValueError as error:
+            bad.append(BadRow(number, str(error)))
+    if not told:
+        return [], bad
+    first_day, first_ticker = told[0][1], told[0][2]
+    name = (
+        f"{first_ticker} {_base36((first_day // DAY_NANOSECONDS + EPOCH_IN_LEAN) * LEAN_DAY + LEAN_EQUITY)}"
+    )
+    spans: list[tuple[int, int, int | None, str]] = []
+    for number, until, ticker in told:
+        begin = (spans[-1][2] if spans else first_day) or first_day
+        end = None if _lean_day(until) >= MAP_FOREVER else until + DAY_NANOSECONDS
+        if spans and spans[-1][3] == ticker:
+            spans[-1] = (spans[-1][0], spans[-1][1], end, ticker)
+        else:
+            spans.append((number, begin, end, ticker))
+    return [_mapped(origin, name, *span) for span in spans], bad
+
+
+def _map_line(line: str, before: int | None) -> tuple[int, str]:
+    """Return last day (ns UTC) and ticker of a line; raises ValueError."""
+    if not MAP_LINE.fullmatch(line.strip()):
+        raise ValueError(f"a line is last day, ticker and venue letter; {line!r} was given")
+    cells = line.strip().split(",")
+    until = instant_of(cells[0])
+    if before is not None and until <= before:
+        raise ValueError(f"days rise; {cells[0]} was given after {_lean_day(before)}")
+    return until, cells[1].upper()
+
+
+def _mapped(origin: _Origin, name: str, line: int, begin: int, end: int | None, ticker: str) -> Listing:
+    own = origin._replace(valid_from=begin, known_at=max(begin, origin.known_at))
+    return _listing(
+        own,
+        line,
+        instrument_id=name,
+        venue="usa",
+        ticker=ticker,
+        kind="equity",
+        valid_to=end,
+        currency="USD",
+        calendar="XNYS",
+    )
+
+
+def _lean_day(instant: int) -> str:
+    return datetime.fromtimestamp(instant // 10**9, UTC).strftime("%Y%m%d")
+
+
+def _base36(number: int) -> str:
+    digits = ""
+    while number:
+        number, digit = divmod(number, 36)
+        digits = DIGITS[digit] + digits
+    return digits or "0"
 
 
 def _universe(cells: list[str], line: int, origin: _Origin) -> Listing:

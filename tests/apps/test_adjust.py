@@ -204,6 +204,16 @@ def test_other_columns_and_the_order_of_rows_stay_and_an_action_outside_the_bars
             "ex_date,type,value\n2024-01-05,dividend,99\n",
             r"a dividend of 99 is not below the close before it, 52",
         ),
+        ("ex_date,type,value\n\n2024-01-03,splitt,2\n", r"line 3: a kind is one of"),
+        (
+            "id,ex_date,type,value\na,2024-01-03,split,2\na,2024-01-03,split,3\n",
+            r"line 3: an id is given once; 'a' is in line 2, too",
+        ),
+        (
+            "id,ex_date,type,value,corrects\na,2024-01-03,split,2,z\n",
+            r"line 2: corrects names the id of another row; 'z' was given",
+        ),
+        ('{"event":"RSPLT"}\n', r"line 1: an event has event, ex_date and ts_record or ts_created"),
         ("type,value\nsplit,2\n", r"has no column of ex-dates"),
         ("ex_date,value\n2024-01-03,2\n", r"has no column of kinds, dividends or splits"),
         ("20240101,1,1,1\n20240102,x,1,1\n", r"line 2: a factor line is date, price factor, split factor"),
@@ -237,3 +247,47 @@ def test_the_help_names_every_kind_of_action_that_changes_prices():
         "rights",
     ):
         assert kind in said
+
+
+def event(**fields):
+    told = {"event_id": "E-1", "security_id": "S-1", "event": "RSPLT", "ex_date": "2024-01-03", "symbol": "A"}
+    return json.dumps(told | {"ts_record": "2023-12-01T00:00:00Z", "event_action": "I"} | fields) + "\n"
+
+
+def test_a_later_line_of_databento_about_an_event_replaces_the_earlier_and_a_cancelled_one_is_taken_back(
+    adjust,
+):
+    lines = (
+        event(ratio_old=10.0, ratio_new=1.0)
+        + event(ratio_old=20.0, ratio_new=1.0, ts_record="2023-12-10T00:00:00Z", event_action="U")
+        + event(event_action="C", ts_record="2024-02-01T00:00:00Z")
+    )
+
+    def factor(known):
+        return adjust(BARS, lines, "--as-known-at", known)["price_factor"][0]
+
+    assert [factor(known) for known in ("2024-01-02", "2024-01-05", "2024-02-02")] == [1.0, 20.0, 1.0]
+    assert adjust(BARS, lines.splitlines()[0])["price_factor"][0] == 10.0
+
+
+def test_an_adjustment_factor_of_databento_is_the_price_factor_and_counts_once(adjust):
+    told = {"event_id": 7, "security_id": 1, "event_type": "DIV", "status": "A", "ex_date": "2024-01-05"}
+    line = json.dumps(told | {"factor": 0.99, "close": 52.0, "ts_created": "2024-01-01T00:00:00Z"}) + "\n"
+
+    assert adjust(BARS, line + line)["price_factor"].to_list() == pytest.approx([0.99] * 4 + [1.0] * 2)
+
+
+@needs_data
+def test_databentos_own_lines_are_read_as_what_they_say(adjust):
+    bars = BARS.replace("2024-01-0", "2023-10-0").replace("2023-10-06", "2023-10-10")
+    factors = [
+        adjust(bars, DATA / "databento_ref" / f"test_data.{name}.jsonl", "--instrument", "BOMO")[
+            "price_factor"
+        ][0]
+        for name in ("corporate-actions", "corporate-actions-pit")
+    ]
+    old = BARS.replace("2024-01-0", "2007-02-0").replace("2007-02-06", "2007-02-13")
+    paid = adjust(old, DATA / "databento_ref/test_data.adjustment-factors.jsonl")["price_factor"][0]
+
+    assert factors == pytest.approx([1000.0, 1000.0])
+    assert paid == pytest.approx(1 - 0.1 / 51)

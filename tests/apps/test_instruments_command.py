@@ -153,3 +153,42 @@ def test_wrong_use_is_told_as_such(ask, tmp_path):
         ask("import", str(tmp_path / "other.csv"))
     with pytest.raises(RunFolderError, match="ita instruments import FILE makes it"):
         ask("show", "A")
+
+
+def test_a_map_file_gives_one_instrument_its_tickers_by_their_days(ask, tmp_path):
+    (tmp_path / "bac.csv").write_text("19980102,nb,N\n19980930,nb,N\n20501231,bac,N\n")
+
+    assert ask("import", str(tmp_path / "bac.csv")) == {"new": 1, "changed": 1, "unchanged": 0, "bad": []}
+    assert ask("import", str(tmp_path / "bac.csv"))["unchanged"] == 2
+
+    def ids(name, at):
+        return [each["instrument_id"] for each in ask("show", name, "--at", at)]
+
+    assert ids("NB", "1998-09-30") == ids("BAC", "1998-10-01") == ["NB R735QTJ8XC9X"]
+    assert ids("NB", "1998-10-01") == ids("BAC", "1998-09-30") == []
+
+
+def test_a_delisted_stock_of_a_map_file_has_no_ticker_afterwards_and_bad_lines_are_told(ask, tmp_path):
+    (tmp_path / "old.csv").write_text("19980102,old,N\n20100105,old,N\nnonsense\n20090101,older,N\n")
+
+    done = ask("import", str(tmp_path / "old.csv"))
+
+    assert (done["new"], [each["line"] for each in done["bad"]]) == (1, [3, 4])
+    assert len(ask("show", "OLD", "--at", "2010-01-05")) == 1
+    assert ask("show", "OLD", "--at", "2010-01-06") == []
+
+
+@needs_data
+def test_map_files_and_the_universe_name_the_same_stock_alike_and_a_ticker_used_again_otherwise(ask):
+    maps = DATA.parents[1] / "corporate_actions/lean_daily/map_files"
+    ask("import", str(UNIVERSE))
+    for name in ("bac", "fb", "qqq", "aapl", "ibm", "spy", "goog"):
+        ask("import", str(maps / f"{name}.csv"))
+
+    def ids(name, at):
+        return {each["instrument_id"] for each in ask("show", name, "--at", at)}
+
+    assert ids("BAC", "2010-01-04") == ids("BAC", "2014-03-24") == {"NB R735QTJ8XC9X"}
+    assert ids("QQQQ", "2010-01-04") == ids("QQQ", "2014-03-24") == {"QQQ RIWIV7K5Z9LX"}
+    assert ids("GOOG", "2014-03-24") == {"GOOG T1AZ164W5VTX"}
+    assert "GOOCV VP83T1ZUHROL" in ids("GOOG", "2014-04-03")

@@ -131,7 +131,49 @@ def unadjusted(market):
     return frame.with_columns(pl.Series("Adj Close", adjusted)), "adjustment_missing"
 
 
-@pytest.mark.parametrize("fault", [units, switched, half_split, hundred_dividends, unadjusted])
+def lone_cells(market):
+    frame = market.frame()
+    for name in market.rng.choice(["Open", "High", "Low", "Close", "Adj Close"], 3, replace=False):
+        row = int(market.rng.integers(2, DAYS - 2))
+        values = frame[str(name)].to_numpy().copy()
+        values[row] *= market.rng.choice([100.0, 0.01])
+        frame = frame.with_columns(pl.Series(str(name), values))
+    return frame, "unit_100x"
+
+
+def split_of_some_columns(market):
+    row, ratio = int(market.rng.integers(100, 450)), float(market.rng.choice([2.0, 3.0, 10.0, 0.1]))
+    market.splits[row] = ratio
+    frame = market.frame()
+    for name in market.rng.choice(["Open", "High", "Low", "Close"], 2, replace=False):
+        values = frame[str(name)].to_numpy().copy()
+        values[:row] *= ratio
+        frame = frame.with_columns(pl.Series(str(name), values))
+    return frame, "split_half_applied"
+
+
+def hundredfold_adjustment(market):
+    row = int(market.rng.choice(np.flatnonzero(market.dividends)))
+    part = market.dividends[row] / market.close[row - 1]
+    frame = market.frame()
+    adjusted = market.adjusted.copy()
+    adjusted[:row] *= (1 - 100 * part) / (1 - part)
+    return frame.with_columns(pl.Series("Adj Close", adjusted)), "adjustment_100x"
+
+
+FAULTS = [
+    units,
+    switched,
+    half_split,
+    hundred_dividends,
+    unadjusted,
+    lone_cells,
+    split_of_some_columns,
+    hundredfold_adjustment,
+]
+
+
+@pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("seed", range(8))
 def test_a_fault_that_is_put_into_a_clean_history_is_found_and_put_right(fault, seed, tmp_path):
     market = Market(seed)
@@ -152,3 +194,29 @@ def test_a_history_that_only_wanders_is_left_alone(seed, tmp_path):
     market.frame().write_csv(tmp_path / "clean.csv")
 
     assert checked(tmp_path / "clean.csv").corrections == ()
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_special_dividend_that_the_price_fell_by_is_believed_without_an_adjusted_close(seed, tmp_path):
+    market = Market(seed)
+    paid = 0.35 * market.close[249]
+    market.close[250:] *= 0.65
+    market.dividends[:] = 0.0
+    market.dividends[250] = paid
+    market.frame().drop("Adj Close").write_csv(tmp_path / "clean.csv")
+
+    assert checked(tmp_path / "clean.csv").corrections == ()
+
+
+def test_a_dividend_and_its_adjustment_that_are_both_hundredfold_are_both_put_right(tmp_path):
+    market = Market(3)
+    clean, row = market.frame(), int(np.flatnonzero(market.dividends)[4])
+    market.dividends = np.where(np.arange(DAYS) == row, 100 * market.dividends, market.dividends)
+    market.adjusted = market.back()
+    market.frame().write_csv(tmp_path / "dirty.csv")
+
+    done = checked(tmp_path / "dirty.csv")
+
+    assert [each.rule for each in done.corrections] == ["dividend_100x", "adjustment_100x"]
+    for name in ("Dividends", "Adj Close"):
+        assert same(numbers_of(done.table[name]), clean[name].to_numpy()).all()
