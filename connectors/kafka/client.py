@@ -206,7 +206,6 @@ def producer_of(cluster: KafkaCluster, watch: Watch, name: str) -> Producer:
             "message.max.bytes": MESSAGE_BYTES_MAX,
             "linger.ms": 5,
             "compression.type": "none",
-            "delivery.report.only.error": True,
             "reconnect.backoff.max.ms": 1_000,
             "log_level": 1,
             "error_cb": watch.heard,

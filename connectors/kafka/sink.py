@@ -162,6 +162,7 @@ class ShardWriter:
             watermark = kept.get(place.topic, {}).get("watermark", FIRST_WATERMARK)
             self._topics[place.topic] = _Topic(place, rows, rows, watermark)
         self._fed_by: dict[str, str] = {}
+        self._ends: dict[Place, int] = {}
         self._doubtful = False
 
     def open(self) -> None:
@@ -171,6 +172,7 @@ class ShardWriter:
     def _open(self) -> None:
         self._transactions.open()
         tails = tails_of(self._cluster, self._watch, [topic.place for topic in self._topics.values()])
+        self._ends = {place: tail.end for place, tail in tails.items()}
         for topic in self._topics.values():
             self._compare(topic, tails[topic.place])
 
@@ -239,10 +241,12 @@ class ShardWriter:
             ]
         if messages:
             try:
-                self._transactions.write(messages)
+                self._transactions.write(messages, self._ends)
             except Doubt:
                 self._doubtful = True
                 raise
+            for place, _ in messages:
+                self._ends.pop(place, None)
         for name, topic in after.items():
             self._topics[name].held, self._topics[name].at = topic.held, topic.at
             self._topics[name].watermark, self._topics[name].ended = topic.watermark, topic.ended or ended

@@ -113,12 +113,14 @@ def read_to_end(
 class Tail(NamedTuple):
     """How far the last message of ours says that a partition is, and its instant (ns UTC).
 
-    `standing` is None where there is no message of ours; `deleted` says that there were messages once.
+    `standing` is None where there is no message of ours; `deleted` says that there were messages once. `end` is the
+    offset after what was committed when it was looked up.
     """
 
     standing: Standing | None
     at: int
     deleted: bool
+    end: int
 
 
 def tails_of(cluster: KafkaCluster, watch: Watch, places: Iterable[Place]) -> dict[Place, Tail]:
@@ -131,7 +133,7 @@ def tails_of(cluster: KafkaCluster, watch: Watch, places: Iterable[Place]) -> di
     try:
         edges = {place: edges_of(consumer, cluster, watch, place) for place in places}
         found: dict[Place, Tail] = {
-            place: Tail(None, 0, deleted=low > 0) for place, (low, _) in edges.items()
+            place: Tail(None, 0, deleted=low > 0, end=high) for place, (low, high) in edges.items()
         }
         back = FIRST_LOOK_BACK
         missing = {place for place, (low, high) in edges.items() if low < high}
@@ -140,7 +142,7 @@ def tails_of(cluster: KafkaCluster, watch: Watch, places: Iterable[Place]) -> di
             for place, message in read_to_end(consumer, cluster, watch, starts):
                 standing = standing_of(message.headers())  # type: ignore[arg-type]
                 if standing is not None:
-                    found[place] = Tail(standing, instant_of(message), deleted=False)
+                    found[place] = Tail(standing, instant_of(message), deleted=False, end=edges[place][1])
             missing = {
                 place
                 for place in missing

@@ -5,7 +5,7 @@ transaction as committed; their order stands, because the second begins when the
 takes both names over before anything is read back, so whatever a predecessor had open is decided by then.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from time import monotonic
 
@@ -31,6 +31,8 @@ class Transactions:
         self._producers: list[Producer] = []
         self._turn = 0
         self._failed: KafkaError | None = None
+        self._firsts: dict[Place, int] = {}
+        self._looks = False
 
     def open(self) -> None:
         """Take the shard over, deciding what was open; again after Doubt. Raises KafkaRefused, GivenUp."""
@@ -42,20 +44,30 @@ class Transactions:
             self._insist("takes over", producer, producer.init_transactions)
         self._turn = 0
 
-    def write(self, messages: Sequence[tuple[Place, Message]]) -> None:
+    def write(
+        self, messages: Sequence[tuple[Place, Message]], ends: Mapping[Place, int] | None = None
+    ) -> None:
         """Commit messages in one transaction.
 
-        Raises Doubt where they may be there or not, and KafkaRefused, ShardFenced and GivenUp.
+        `ends` are the offsets after what was known to be committed, of partitions that have not been written to since;
+        where a message of ours stands behind them, others stand between that a broker which had just come back did not
+        show. Nothing is committed then. Raises Doubt there and where messages may be there or not, and KafkaRefused,
+        ShardFenced and GivenUp.
         """
         producer = self._producers[self._turn]
         self._turn = (self._turn + 1) % TURNS
         self._failed = None
+        self._firsts.clear()
+        self._looks = bool(ends)
         try:
             producer.begin_transaction()
             for place, message in messages:
                 self._produce(producer, place, message)
         except KafkaException as failure:
             raise classified(failure.args[0], self._name) from failure
+        if ends:
+            self._insist("sends", producer, lambda seconds: _sent(producer, seconds))
+            self._compare(ends)
         try:
             self._insist("commits", producer, producer.commit_transaction)
         except Doubt as doubt:
@@ -84,9 +96,27 @@ class Transactions:
         producer.poll(0)
 
     def _delivered(self, error: KafkaError | None, sent: Sent) -> None:
-        """Note why a message was not delivered; the transaction that it belongs to cannot be committed."""
-        if error is not None and error.code() != KafkaError._PURGE_QUEUE:
-            self._failed = self._failed or error
+        """Note where the first message of each partition stands, or why one was not delivered.
+
+        The transaction of one that was not cannot be committed.
+        """
+        if error is not None:
+            self._failed = self._failed or (error if error.code() != KafkaError._PURGE_QUEUE else None)
+            return
+        if not self._looks:
+            return
+        place = Place((sent.topic() or "").removeprefix(self._cluster.prefix), sent.partition() or 0)
+        self._firsts.setdefault(place, sent.offset() or 0)
+
+    def _compare(self, ends: Mapping[Place, int]) -> None:
+        """Raise Doubt where a message stands behind the end that was known of its partition."""
+        for place, end in ends.items():
+            first = self._firsts.get(place, end)
+            if first > end:
+                raise Doubt(
+                    f"topic {place.topic}, partition {place.partition} ended at {end} when {self._name} took it over, "
+                    f"and its next message stands at {first}"
+                )
 
     def _insist(self, what: str, producer: Producer, call: Callable[[float], None]) -> None:
         """Make a call until the broker has answered it; raises Doubt where that is left open, or takes too long.
@@ -120,6 +150,12 @@ class Transactions:
             with suppress(KafkaException):
                 producer.purge()
         self._producers.clear()
+
+
+def _sent(producer: Producer, seconds: float) -> None:
+    """Wait until everything is delivered; raises what asks for another wait where it is not."""
+    if producer.flush(seconds):
+        raise KafkaException(KafkaError(KafkaError._TIMED_OUT, "messages are under way", retriable=True))
 
 
 def _connect(producer: Producer) -> None:

@@ -176,6 +176,10 @@ def test_flags_and_revisions_are_counted(run: Path) -> None:
         "crossed": 1,
         "suspicious": 0,
         "halted": 0,
+        "outlier": 0,
+        "scale": 0,
+        "wide spread": 0,
+        "volume spike": 0,
     }
     assert bar_counts(kept) == [(60, 2 * 2 * MINUTES - 5, 1)]
 

@@ -22,7 +22,7 @@ from connectors.kafka.codec import KafkaCodec
 from connectors.kafka.tails import edges_of, read_to_end
 from connectors.lake.codec import END_OF_INPUT, record_rows
 from connectors.lake.lanes import Records
-from connectors.lake.schemas import DECISIONS, MARKET
+from connectors.lake.schemas import DECISIONS, HEALTH, MARKET
 from connectors.postgres.connection import desk_engine
 from connectors.relational.models import journal_metadata
 from tests.lake_objects import mirrored
@@ -226,22 +226,24 @@ def all_compared(desk, out, partitions=4):
     """Compare every store of a served desk with an embedded run; return the counts."""
     total = Counter(dict.fromkeys(("records", "missing", "twice", "different"), 0))
     lake = desk.lake(desk.folder / "mirror")
-    for topic in (*MARKET, *DECISIONS):
+
+    def add(store, topic, found):
+        total.update(found)
+        if any(found[count] for count in ("missing", "twice", "different")):
+            sys.stderr.write(f"{store} {topic}: {dict(found)}\n")
+
+    for topic in (*MARKET, HEALTH, *DECISIONS):
         if topic in RAW:
             continue
         expected = topic_rows(out / "lake", topic)
-        total.update(
-            compared(desk.kafka_rows(topic, (0,) if topic in DECISIONS else range(partitions)), expected)
-        )
-        total.update(compared(topic_rows(lake, topic), expected))
+        numbers = (0,) if topic in DECISIONS else range(partitions)
+        add("kafka", topic, compared(desk.kafka_rows(topic, numbers), expected))
+        add("lake", topic, compared(topic_rows(lake, topic), expected))
     journal, expected_journal = desk.journal(), sqlite_journal(out / "journal.sqlite")
     for name, rows in expected_journal.items():
         there, wanted = Counter(journal[name]), Counter(rows)
-        total.update(
-            records=len(rows),
-            missing=sum((wanted - there).values()),
-            different=sum((there - wanted).values()),
-        )
+        missing, different = sum((wanted - there).values()), sum((there - wanted).values())
+        add("journal", name, Counter(records=len(rows), missing=missing, twice=0, different=different))
     online, expected_online = desk.online(), online_values(out / "feature_store")
     total.update(records=len(expected_online["instrument"]), different=repr(online) != repr(expected_online))
     total.update(points_compared(desk.servers().influx, lambda topic: topic_rows(out / "lake", topic)))

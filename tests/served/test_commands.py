@@ -7,7 +7,7 @@ import pytest
 
 from config.settings import DEFAULT
 from connectors.lake.digest import digests
-from connectors.lake.schemas import DECISIONS, MARKET
+from connectors.lake.schemas import DECISIONS, HEALTH, MARKET
 from tests.served.desk import RAW, ROOT, ServedDesk, command, topic_rows
 
 pytestmark = [pytest.mark.served, pytest.mark.slow, pytest.mark.xdist_group("served_desk")]
@@ -80,4 +80,4 @@ def test_a_kill_switch_and_new_limits_hold_live_and_in_a_replay_of_that_run(desk
     replayed = desk.replayed("kafka:raw.trades,raw.quotes")["digests"]
     kept = {topic: value for topic, value in digests(lake).items() if topic not in RAW}
     assert kept == replayed
-    assert set(replayed) <= {*DECISIONS, *MARKET, "quarantine.market_data"}
+    assert set(replayed) <= {*DECISIONS, *MARKET, HEALTH, "quarantine.market_data"}

@@ -10,6 +10,7 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 from connectors.kafka.client import Doubt, KafkaRefused, ShardFenced, TopicShortened
 from connectors.kafka.codec import KafkaCodec
 from connectors.kafka.sink import KafkaSink
+from connectors.kafka.tails import Tail, tails_of
 from connectors.lake.codec import END_OF_INPUT, Rows
 from connectors.lake.lanes import Records
 from tests.connectors.crash_flow import position
@@ -195,10 +196,10 @@ def test_a_commit_whose_answer_was_lost_is_looked_up_and_neither_repeated_nor_le
     real = part._writer._transactions.write
     losses = iter([True, False, True, False, False])
 
-    def losing(messages):
+    def losing(messages, ends):
         lost = next(losses)
         if not lost or answered == "committed":
-            real(messages)
+            real(messages, ends)
         elif answered == "open":
             producer = part._writer._transactions._producers[0]
             producer.begin_transaction()
@@ -281,3 +282,28 @@ def test_a_message_that_the_broker_finds_too_large_stops_the_writer(broker):
     with pytest.raises(KafkaRefused, match=r"the topic's max.message.bytes has to be 8388608"):
         part.snapshot()
     part.close()
+
+
+def test_a_topic_whose_end_was_not_shown_yet_when_it_was_taken_over_gets_no_row_twice(broker, monkeypatch):
+    broker.make(*TOPICS)
+    first = part_of(broker)
+    first.write_batch(items_of(0, 100))
+    first.snapshot()
+    first.close()
+    looked = []
+
+    def early(cluster, watch, places):
+        """Show the topics as they were before the last rows, the first time."""
+        looked.append(tails_of(cluster, watch, places))
+        if len(looked) > 1:
+            return looked[-1]
+        return {place: Tail(None, 0, deleted=False, end=0) for place in looked[0]}
+
+    monkeypatch.setattr("connectors.kafka.sink.tails_of", early)
+    second = part_of(broker)
+    second.write_batch([*items_of(0, 100), *items_of(100, 150)])
+    second.snapshot()
+    second.close()
+
+    assert len(looked) == 2
+    assert_rows(broker, 150)
