@@ -16,7 +16,7 @@ def _line(
     make: Make,
     outputs: tuple[str, ...] = ("",),
 ) -> Indicator:
-    return Indicator(name, meaning, formula, f"{source}; {EHLERS}", unit, parameters, outputs, make, "cycle")
+    return Indicator(name, meaning, formula, f"{source}; {EHLERS}", unit, parameters, make, outputs, "cycle")
 
 
 CYCLES: tuple[Indicator, ...] = (

@@ -1,27 +1,17 @@
 """The lines of direction and of least squares."""
 
 import math
+from functools import partial
 
 from features.indicators import direction
-from features.indicators.line import Indicator, Make, Parameter
+from features.indicators.line import Indicator, Parameter
 from features.indicators.shapes import wilder_sum
 from features.series import apply
 
 BARS = Parameter("bars", 14, 2)
 DEGREES = 180.0 / math.pi
 
-
-def _line(
-    name: str,
-    meaning: str,
-    formula: str,
-    source: str,
-    unit: str,
-    parameters: tuple[Parameter, ...],
-    make: Make,
-    outputs: tuple[str, ...] = ("",),
-) -> Indicator:
-    return Indicator(name, meaning, formula, source, unit, parameters, outputs, make, "direction")
+_line = partial(Indicator, family="direction")
 
 
 DIRECTION: tuple[Indicator, ...] = (

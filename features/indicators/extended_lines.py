@@ -26,7 +26,7 @@ def _line(
     outputs: tuple[str, ...] = ("",),
 ) -> Indicator:
     unit, family = unit_and_family
-    return Indicator(name, meaning, formula, source, unit, parameters, outputs, make, family)
+    return Indicator(name, meaning, formula, source, unit, parameters, make, outputs, family)
 
 
 EXTENDED: tuple[Indicator, ...] = (

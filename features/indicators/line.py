@@ -41,8 +41,8 @@ class Indicator(NamedTuple):
     source: str
     unit: str
     parameters: tuple[Parameter, ...]
-    outputs: tuple[str, ...]
     make: Make
+    outputs: tuple[str, ...] = ("",)
     family: str = ""
     version: int = 1
 

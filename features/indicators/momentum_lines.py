@@ -1,7 +1,9 @@
 """The lines of momentum."""
 
+from functools import partial
+
 from features.indicators import momentum
-from features.indicators.line import Indicator, Make, Parameter
+from features.indicators.line import Indicator, Parameter
 from features.indicators.shapes import change, close, volume
 
 BARS = Parameter("bars", 14)
@@ -13,18 +15,7 @@ MACD_SEED = Parameter("seed", "late", words=("late", "own", "first"))
 THREE = ("macd", "signal", "histogram")
 LATE = "seed=late begins both averages together (TA-Lib), own each by itself (Skender), first with the first close (ta)"
 
-
-def _line(
-    name: str,
-    meaning: str,
-    formula: str,
-    source: str,
-    unit: str,
-    parameters: tuple[Parameter, ...],
-    make: Make,
-    outputs: tuple[str, ...] = ("",),
-) -> Indicator:
-    return Indicator(name, meaning, formula, source, unit, parameters, outputs, make, "momentum")
+_line = partial(Indicator, family="momentum")
 
 
 MOMENTUM: tuple[Indicator, ...] = (

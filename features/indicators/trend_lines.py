@@ -32,7 +32,7 @@ def _line(
     make: Make,
     outputs: tuple[str, ...] = ("",),
 ) -> Indicator:
-    return Indicator(name, meaning, formula, source, "price", parameters, outputs, make, "trend")
+    return Indicator(name, meaning, formula, source, "price", parameters, make, outputs, "trend")
 
 
 TREND: tuple[Indicator, ...] = (

@@ -1,7 +1,9 @@
 """The lines of volatility."""
 
+from functools import partial
+
 from features.indicators import activity
-from features.indicators.line import Indicator, Make, Parameter
+from features.indicators.line import Indicator, Parameter
 from features.indicators.shapes import close, deviation, over, true_range, variance
 from features.series import apply
 
@@ -9,18 +11,7 @@ BARS = Parameter("bars", 14)
 TWO = Parameter("bars", 5, 2)
 FIRST = Parameter("first", "skip", words=("skip", "count"))
 
-
-def _line(
-    name: str,
-    meaning: str,
-    formula: str,
-    source: str,
-    unit: str,
-    parameters: tuple[Parameter, ...],
-    make: Make,
-    outputs: tuple[str, ...] = ("",),
-) -> Indicator:
-    return Indicator(name, meaning, formula, source, unit, parameters, outputs, make, "volatility")
+_line = partial(Indicator, family="volatility")
 
 
 VOLATILITY: tuple[Indicator, ...] = (

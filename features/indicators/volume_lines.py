@@ -1,23 +1,14 @@
 """The lines of volume."""
 
+from functools import partial
+
 from features.indicators import activity
-from features.indicators.line import Indicator, Make, Parameter
+from features.indicators.line import Indicator, Parameter
 from features.indicators.shapes import close, over, running, total, volume
 
 BARS = Parameter("bars", 14)
 
-
-def _line(
-    name: str,
-    meaning: str,
-    formula: str,
-    source: str,
-    unit: str,
-    parameters: tuple[Parameter, ...],
-    make: Make,
-    outputs: tuple[str, ...] = ("",),
-) -> Indicator:
-    return Indicator(name, meaning, formula, source, unit, parameters, outputs, make, "volume")
+_line = partial(Indicator, family="volume")
 
 
 VOLUME: tuple[Indicator, ...] = (
