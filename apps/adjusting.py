@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
-from apps.quote_file import Flagged, read_quotes, read_table
+from apps.quote_file import Flagged, quotes_of, read_table
 from connectors.files.action_rows import DAY_NANOSECONDS, LeanFactors, read_actions
 from domain.corporate_actions import CorporateAction, as_known
 from features.adjustment import Factors, adjustment_factors
@@ -37,7 +37,7 @@ def adjusted(
     """
     table, names = read_table(bars)
     wanted = [name for name in (*PRICES, "volume") if name in names]
-    quotes = read_quotes(bars, wanted if "close" in wanted else [*wanted, "close"])
+    quotes = quotes_of(bars, table, names, wanted if "close" in wanted else [*wanted, "close"])
     order = quotes.order
     days = (quotes.instants[order] // DAY_NANOSECONDS).astype(np.int32)
     read = read_actions(actions, instrument)

@@ -1,7 +1,7 @@
 """A person's own file of bars: found columns, read dates, and rows that cannot be used, each with its reason."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -58,7 +58,6 @@ class QuoteFile(NamedTuple):
     be), `flagged` the rows of which something is not used.
     """
 
-    date_name: str
     dates: pl.Series
     instants: NDArray[np.int64]
     order: NDArray[np.intp]
@@ -74,7 +73,11 @@ def read_quotes(path: Path, wanted: Sequence[str]) -> QuoteFile:
     its low and a negative volume. All these rows are flagged. Raises QuoteFileError where the file cannot
     be read, or lacks or repeats a column that is needed.
     """
-    table, names = read_table(path)
+    return quotes_of(path, *read_table(path), wanted)
+
+
+def quotes_of(path: Path, table: pl.DataFrame, names: Mapping[str, str], wanted: Sequence[str]) -> QuoteFile:
+    """Return the same of a file whose rows and names `read_table` has read already."""
     first_line = 1 if path.suffix.lower() == ".parquet" else 2
     date_name = next((names[each] for each in DATE_NAMES if each in names), None)
     if date_name is None:
@@ -95,7 +98,7 @@ def read_quotes(path: Path, wanted: Sequence[str]) -> QuoteFile:
     flagged = tuple(
         Flagged(int(row) + first_line, str(reasons[row])) for row in np.flatnonzero(reasons != "")
     )
-    return QuoteFile(date_name, table[date_name], instants, order, columns, flagged)
+    return QuoteFile(table[date_name], instants, order, columns, flagged)
 
 
 def read_table(path: Path) -> tuple[pl.DataFrame, dict[str, str]]:
