@@ -18,7 +18,7 @@ from connectors.files.canonical import canonical_chunks
 from connectors.files.combined_ticks import combine
 from connectors.files.new_york import day_bounds, days_of
 from connectors.files.recording_lines import PlacedLine, placed_lines
-from connectors.recordings.session_lines import SessionLine
+from connectors.recordings.session_lines import HOSTS, SessionLine
 from connectors.source import SourceError, TickSource, selected_days, selected_names
 from connectors.websocket.feed import CODECS, Feed, codec_of
 from connectors.websocket.frames import Frames
@@ -30,15 +30,6 @@ BLOCK_LINES = 16_384
 DECIMALS_MAX = 10
 _PROBED = 2_000
 _RAW_MAX = 4096
-_HOSTS = (
-    ("fapi.binance.", "binance_futures"),
-    ("fstream.binance.", "binance_futures"),
-    ("binance.", "binance"),
-    ("coinbase.", "coinbase"),
-    ("kraken.", "kraken"),
-    ("bitstamp.", "bitstamp"),
-    ("bybit.", "bybit"),
-)
 _FUTURES = (b'"pu":', b'"X":"', b'"e":"bookTicker"')
 
 
@@ -192,7 +183,7 @@ def _venue_of(path: Path) -> str:
         if line is None:
             continue
         host = urlsplit(line.address).netloc
-        for part, venue in _HOSTS:
+        for part, venue in HOSTS:
             if part in host and not (venue == "binance" and combined):
                 return venue
         if line.text.startswith(b'{"stream"'):

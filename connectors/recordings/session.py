@@ -13,21 +13,11 @@ from connectors.recordings.bybit_manners import BybitManners
 from connectors.recordings.coinbase_manners import CoinbaseManners
 from connectors.recordings.kraken_manners import KrakenManners
 from connectors.recordings.manners import BookChange, Manners
-from connectors.recordings.session_lines import SessionLine, Traffic, session_lines
+from connectors.recordings.session_lines import HOSTS, SessionLine, Traffic, session_lines
 from connectors.source import SourceError
 
 EVERYONE = "*"
 """The key of what could not be read when it was recorded: every client gets it."""
-
-_HOSTS = (
-    ("fapi.binance.", "binance_futures"),
-    ("fstream.binance.", "binance_futures"),
-    ("binance.", "binance"),
-    ("coinbase.", "coinbase"),
-    ("kraken.", "kraken"),
-    ("bitstamp.", "bitstamp"),
-    ("bybit.", "bybit"),
-)
 
 
 class Moment(NamedTuple):
@@ -115,7 +105,7 @@ def _venue_of(path: Path, lines: Iterable[SessionLine]) -> str:
     streams = ""
     for line in lines:
         host = urlsplit(line.address).netloc
-        for part, name in _HOSTS:
+        for part, name in HOSTS:
             if part in host:
                 return name
         if line.text.startswith(b'{"stream"'):
@@ -124,7 +114,7 @@ def _venue_of(path: Path, lines: Iterable[SessionLine]) -> str:
                 return "binance_futures"
     if streams:
         return streams
-    known = ", ".join(sorted({name for _, name in _HOSTS}))
+    known = ", ".join(sorted({name for _, name in HOSTS}))
     raise SourceError(f"{path} is a session of no venue that is known; those are {known}")
 
 

@@ -25,6 +25,17 @@ _RECEIVED = re.compile(rb"(\d{1,12})(?:\.(\d{1,9}))?: (.*)\Z", re.DOTALL)
 _COMBINED = re.compile(rb"(\d{16,19}) (.*)\Z", re.DOTALL)
 _SECOND = 10**9
 
+HOSTS = (
+    ("fapi.binance.", "binance_futures"),
+    ("fstream.binance.", "binance_futures"),
+    ("binance.", "binance"),
+    ("coinbase.", "coinbase"),
+    ("kraken.", "kraken"),
+    ("bitstamp.", "bitstamp"),
+    ("bybit.", "bybit"),
+)
+"""A part of a venue's addresses, and the venue; the first that fits counts."""
+
 
 class Traffic(StrEnum):
     """What a line of a session is."""
