@@ -2,6 +2,7 @@
 
 import subprocess
 import time
+from datetime import UTC, datetime
 
 import pytest
 
@@ -12,8 +13,10 @@ from tests.served.desk import RAW, ROOT, ServedDesk, command, topic_rows
 
 pytestmark = [pytest.mark.served, pytest.mark.slow, pytest.mark.xdist_group("served_desk")]
 SOURCE = "simulator:instruments=8,days=1,ticks=40000"
-SPEED = 400.0
+SPEED = 80.0
+"""Slow enough that the session is still open when the commands have been given, on any machine."""
 PATIENCE_SECONDS = 90
+BEFORE_THE_DAY = datetime.min.replace(tzinfo=UTC)
 
 
 @pytest.fixture
@@ -39,9 +42,10 @@ def said_to(desk, *words):
     return done.stdout
 
 
-def wait_for_orders(desk):
+def wait_for_orders(desk, since=BEFORE_THE_DAY):
+    """Wait until an order has been sent that was known at `since` or later."""
     deadline = time.monotonic() + PATIENCE_SECONDS
-    while not desk.kafka_rows("oms.orders", (0,)).height:
+    while not (sent := desk.kafka_rows("oms.orders", (0,))).height or sent["known_at"].max() < since:
         assert time.monotonic() < deadline, {name: desk.said(name)[-500:] for name in desk.workers}
         time.sleep(0.3)
 
@@ -59,11 +63,13 @@ def test_a_kill_switch_and_new_limits_hold_live_and_in_a_replay_of_that_run(desk
     desk.kill("decisions")
     desk.start("decisions")
     released = said_to(desk, "release", "firm:firm", "--reason", "a test")
+    controls = desk.kafka_rows("risk.controls", (0,)).sort("known_at")
+    set_at, _, released_at = controls["known_at"]
+    wait_for_orders(desk, released_at)
+    desk.hurry()
     while not desk.look():
         time.sleep(0.2)
 
-    controls = desk.kafka_rows("risk.controls", (0,)).sort("known_at")
-    set_at, _, released_at = controls["known_at"]
     verdicts = desk.kafka_rows("verdicts", (0,))
     stopped = verdicts.filter(verdicts["known_at"].is_between(set_at, released_at, closed="left"))
     sent = desk.kafka_rows("oms.orders", (0,))

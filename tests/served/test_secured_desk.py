@@ -164,7 +164,7 @@ def test_the_decisions_worker_may_write_orders(stack):
     left = producer.flush(SECONDS)
     producer.abort_transaction(SECONDS)
 
-    assert (left, answers) == (0, [])
+    assert (left, answers) == (0, [None])
 
 
 def test_a_market_data_worker_that_would_write_an_order_is_told_which_rule_forbids_it(stack):
