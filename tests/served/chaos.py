@@ -86,7 +86,7 @@ def made(options, folder):
 
 def driven(chaos, options):
     chaos.run()
-    chaos.desk.hurry()
+    chaos.desk.pace(0.0)
     chaos.wait(chaos.desk.look)
     killed = dict(sorted(chaos.killed.items()))
     return {"kills": chaos.killed.total(), "by_process": killed, "seed": options.seed}, True

@@ -102,9 +102,9 @@ class ServedDesk:
         self.workers[name].send_signal(number)
         return self.workers[name].wait(60)
 
-    def hurry(self):
-        """Have the rest of the day come as fast as it goes."""
-        self.speed = 0.0
+    def pace(self, speed):
+        """Have the rest of the day come at `speed`, 0 for as fast as it goes."""
+        self.speed = speed
         for name in [name for name in self.commands if name.startswith("market-data")]:
             self.commands[name] = self._market(self.commands[name][-1])
             if self.workers[name].poll() is None:

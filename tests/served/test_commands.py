@@ -13,9 +13,10 @@ from tests.served.desk import RAW, ROOT, ServedDesk, command, topic_rows
 
 pytestmark = [pytest.mark.served, pytest.mark.slow, pytest.mark.xdist_group("served_desk")]
 SOURCE = "simulator:instruments=8,days=1,ticks=40000"
-SPEED = 80.0
+SPEED = 400.0
+SLOW = 60.0
 """Slow enough that the session is still open when the commands have been given, on any machine."""
-PATIENCE_SECONDS = 90
+PATIENCE_SECONDS = 180
 BEFORE_THE_DAY = datetime.min.replace(tzinfo=UTC)
 
 
@@ -42,10 +43,10 @@ def said_to(desk, *words):
     return done.stdout
 
 
-def wait_for_orders(desk, since=BEFORE_THE_DAY):
-    """Wait until an order has been sent that was known at `since` or later."""
+def wait_for(desk, topic, since=BEFORE_THE_DAY):
+    """Wait until a record of a topic is there that was known at `since` or later."""
     deadline = time.monotonic() + PATIENCE_SECONDS
-    while not (sent := desk.kafka_rows("oms.orders", (0,))).height or sent["known_at"].max() < since:
+    while not (rows := desk.kafka_rows(topic, (0,))).height or rows["known_at"].max() < since:
         assert time.monotonic() < deadline, {name: desk.said(name)[-500:] for name in desk.workers}
         time.sleep(0.3)
 
@@ -56,17 +57,19 @@ def test_a_kill_switch_and_new_limits_hold_live_and_in_a_replay_of_that_run(desk
     rows = (DEFAULT / "limits.yaml").read_text()
     (tighter / "limits.yaml").write_text(rows + "\n# the same limits, told again\n")
     desk.start_all()
-    wait_for_orders(desk)
+    wait_for(desk, "oms.orders")
+    desk.pace(SLOW)
 
     killed = said_to(desk, "kill", "firm:firm", "--reason", "a test")
+    wait_for(desk, "verdicts", desk.kafka_rows("risk.controls", (0,))["known_at"].max())
     published = said_to(desk, "limits", "publish", "--reason", "a test", "--config", str(tighter))
     desk.kill("decisions")
     desk.start("decisions")
     released = said_to(desk, "release", "firm:firm", "--reason", "a test")
     controls = desk.kafka_rows("risk.controls", (0,)).sort("known_at")
     set_at, _, released_at = controls["known_at"]
-    wait_for_orders(desk, released_at)
-    desk.hurry()
+    wait_for(desk, "oms.orders", released_at)
+    desk.pace(0.0)
     while not desk.look():
         time.sleep(0.2)
 
