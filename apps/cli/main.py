@@ -69,6 +69,7 @@ def _register() -> None:
         lake,
         replay,
         run,
+        screen,
         serve_recording,
         stack,
     )
@@ -77,6 +78,7 @@ def _register() -> None:
     app.command("replay")(replay.replay)
     app.command("run")(run.run)
     app.command("serve-recording")(serve_recording.serve_recording)
+    app.command("screen")(screen.screen)
     app.command("adjust")(adjust.adjust)
     app.command("explain")(explain.explain)
     app.command("doctor")(doctor.doctor)
