@@ -8,6 +8,7 @@ import typer
 
 from apps.health import REFERENCE, Health
 from apps.metrics import Metrics, serve
+from apps.provenance import keep_provenance
 from apps.run_folder import RunFolder, RunFolderError
 from apps.running import RunOptions, Stopwatch, peak_rss_mb, run_desk, stop_on_signal
 from apps.sources import sources_of
@@ -54,6 +55,7 @@ def run_live(live: Live, out: Path) -> None:
         options = RunOptions(batch_rows=BATCH_ROWS, epoch_seconds=EPOCH_SECONDS, pace=pace, raw=True)
         if venue is not None:
             venue.begin(folder.path / RECORDINGS, kept_reference(folder.lake).instruments)
+        keep_provenance(folder.path, settings)
         keep_reference(folder.lake, source)
         health.has(REFERENCE)
         with stop_on_signal(stop):

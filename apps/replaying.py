@@ -5,6 +5,7 @@ import tempfile
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from apps.provenance import keep_provenance
 from apps.run_folder import RunFolder
 from apps.running import RunOptions, Stopwatch, peak_rss_mb, run_desk
 from apps.sources import sources_of
@@ -73,6 +74,7 @@ def _replayed(request: Request, out: Path) -> dict[str, Any]:
             return done
         watch = Stopwatch()
         options = RunOptions(batch_rows=request.batch_rows)
+        keep_provenance(folder.path, settings)
         keep_reference(folder.lake, source)
         if request.workers == 1:
             run_desk(settings, folder, source, options, Stop())

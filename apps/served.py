@@ -18,6 +18,7 @@ from bytewax.dataflow import Dataflow
 from apps.assembly import Assembly, assemble
 from apps.health import CONTROLS, LAG_MESSAGES_MAX, REFERENCE, Health, opened
 from apps.live import watched
+from apps.provenance import keep_provenance
 from apps.run_folder import RunFolder, RunFolderError
 from apps.running import PUSH_SECONDS, market_codec, run_flow, stop_on_signal
 from apps.shard_claims import claimed_folder, same_partitions, units_of
@@ -101,6 +102,7 @@ def run_worker(worker: Worker) -> None:
     name = f"{worker.kind}-{'.'.join(mine)}" if worker.kind == "market-data" else worker.kind
     identity = {"kind": worker.kind, "shards": list(mine), "configuration": settings.digest}
     with claimed_folder(cluster, worker.out / name, identity, units_of(worker.kind, mine)) as folder:
+        keep_provenance(folder.path, settings)
         store = worker.kind
         if worker.kind == "market-data":
             same_partitions(cluster, MARKET_TOPICS, len(shards))

@@ -67,6 +67,7 @@ def _register() -> None:
         indicators,
         instruments,
         lake,
+        parity,
         replay,
         run,
         screen,
@@ -78,6 +79,7 @@ def _register() -> None:
     app.command("replay")(replay.replay)
     app.command("run")(run.run)
     app.command("serve-recording")(serve_recording.serve_recording)
+    app.command("parity")(parity.parity)
     app.command("screen")(screen.screen)
     app.command("adjust")(adjust.adjust)
     app.command("explain")(explain.explain)

@@ -33,7 +33,7 @@ def price_chart(story: Story, spans: tuple[Span, ...]) -> str:
         parts += _hovers(axis, close_at, close, BOTTOM, "{:,.2f}")
         parts += _fills(axis, scale, story, int(close_at[0]), int(close_at[-1]))
     parts += [*_splits(axis, story), *_lanes(axis, story, lanes)]
-    return _svg(height, f"price of {story.name} with signals and fills", parts)
+    return svg(height, f"price of {story.name} with signals and fills", parts)
 
 
 def equity_chart(curve: Curve, spans: tuple[Span, ...]) -> str:
@@ -51,10 +51,11 @@ def equity_chart(curve: Curve, spans: tuple[Span, ...]) -> str:
     parts += _line(axis, upper, at, equity, "line")
     parts += _areas(axis, lower, at, drawdown)
     parts += _hovers(axis, at, equity, 290, "{:,.2f}")
-    return _svg(320, f"equity and drawdown of account {curve.account}", parts)
+    return svg(320, f"equity and drawdown of account {curve.account}", parts)
 
 
-def _svg(height: float, words: str, parts: list[str]) -> str:
+def svg(height: float, words: str, parts: list[str]) -> str:
+    """Return a drawing of a height that says in words what it shows."""
     inside = "".join(parts)
     return (
         f'<div class="scroll"><svg viewBox="0 0 {WIDTH} {height:g}" role="img" aria-label="{escape(words)}">'

@@ -55,16 +55,17 @@ def write_report(folder: Path, target: Path) -> None:
         _orders(run, summary),
         _how(run, summary),
     ]
-    write_whole(target, _page("".join(parts)))
+    write_whole(target, page("Trading report", "".join(parts)))
 
 
-def _page(body: str) -> str:
+def page(title: str, body: str) -> str:
+    """Return a whole page that opens without network."""
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
         '<meta name="color-scheme" content="light dark">'
-        f"<title>Trading report</title><style>{STYLE}</style>{WITHOUT_SCRIPT}</head>"
+        f"<title>{escape(title)}</title><style>{STYLE}</style>{WITHOUT_SCRIPT}</head>"
         f"<body><main>{body}</main><script>{SCRIPT}</script></body></html>\n"
     )
 
