@@ -68,6 +68,7 @@ def _register() -> None:
         instruments,
         lake,
         replay,
+        risk,
         run,
         serve_recording,
         stack,
@@ -87,6 +88,7 @@ def _register() -> None:
     app.add_typer(indicators.app, name="indicators")
     app.add_typer(instruments.app, name="instruments")
     app.add_typer(lake.app, name="lake")
+    app.add_typer(risk.app, name="risk")
     app.add_typer(stack.app, name="stack")
 
 
