@@ -69,6 +69,7 @@ def _register() -> None:
         lake,
         parity,
         replay,
+        risk,
         run,
         screen,
         serve_recording,
@@ -91,6 +92,7 @@ def _register() -> None:
     app.add_typer(indicators.app, name="indicators")
     app.add_typer(instruments.app, name="instruments")
     app.add_typer(lake.app, name="lake")
+    app.add_typer(risk.app, name="risk")
     app.add_typer(stack.app, name="stack")
 
 
