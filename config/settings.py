@@ -1,7 +1,9 @@
 """The one module that reads configuration: YAML in, checked settings out, and a hash that names what was read."""
 
+import csv
 import difflib
 import hashlib
+import io
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,7 +13,14 @@ import pydantic
 import yaml
 
 from domain.instruments import Instrument, Universe
-from operators.compliance_rules import ComplianceParams, restrictions, rights_table, tolerances
+from operators.compliance_facts import Facts, facts_of
+from operators.compliance_rules import (
+    ComplianceParams,
+    approvers_table,
+    restrictions,
+    rights_table,
+    tolerances,
+)
 from operators.limit_rows import limit_table
 from operators.strategy import Strategy, params_of
 
@@ -127,6 +136,7 @@ class Settings(NamedTuple):
     compliance: dict[str, Any]
     digest: str
     folder: Path
+    facts: Facts
 
 
 def read_settings(folder: Path | None = None) -> Settings:
@@ -141,7 +151,10 @@ def read_settings(folder: Path | None = None) -> Settings:
     paths = {name: path_of(folder, name) for name in FILES}
     content = {name: path.read_bytes() for name, path in paths.items()}
     values = {name: _yaml(paths[name], text) for name, text in content.items()}
-    digest = hashlib.sha256(b"\0".join(content[name] for name in FILES)).hexdigest()[:16]
+    facts, read = _facts(folder, values["compliance.yaml"])
+    digest = hashlib.sha256(
+        b"\0".join([*(content[name] for name in FILES), *([read] if read else [])])
+    ).hexdigest()[:16]
     settings = Settings(
         _base(paths["base.yaml"], values["base.yaml"]),
         _listing(paths["universe.yaml"], values["universe.yaml"]),
@@ -150,6 +163,7 @@ def read_settings(folder: Path | None = None) -> Settings:
         values["compliance.yaml"],
         digest,
         folder or DEFAULT,
+        facts,
     )
     compliance_params(settings, Universe(settings.listing.instruments))
     return settings
@@ -163,14 +177,56 @@ def compliance_params(settings: Settings, universe: Universe) -> ComplianceParam
     except (ValueError, TypeError) as error:
         raise SettingsError(f"{path_of(settings.folder, 'limits.yaml')}: {error}") from error
     try:
-        return ComplianceParams(
+        made = ComplianceParams(
             table,
             rights_table(rules.get("rights") or {}),
             restrictions(rules.get("lists") or (), universe.instruments),
             tolerances(rules.get("tolerances") or {}),
+            facts=settings.facts,
+            not_applicable=rules.get("not_applicable") or {},
+            deployed={strategy.name: strategy.version for strategy in settings.strategies},
+            approvers=approvers_table(rules.get("approvers") or {}),
         )
     except (ValueError, TypeError) as error:
         raise SettingsError(f"{path_of(settings.folder, 'compliance.yaml')}: {error}") from error
+    if made.unconfigured:
+        what, needs = made.unconfigured[0]
+        raise SettingsError(
+            f"{path_of(settings.folder, 'compliance.yaml')}: {what} has no input {needs!r}; give it under `inputs`, or "
+            f"say under `not_applicable` why the check does not apply"
+        )
+    return made
+
+
+def _facts(folder: Path | None, rules: dict[str, Any]) -> tuple[Facts, bytes]:
+    """Return the inputs of compliance.yaml, and the bytes of the files that it names; raises SettingsError."""
+    path = path_of(folder, "compliance.yaml")
+    given: dict[str, Any] = {}
+    read = b""
+    for name, rows in (rules.get("inputs") or {}).items():
+        if isinstance(rows, dict) and set(rows) == {"file"}:
+            text = _input_file(path, folder, str(rows["file"]))
+            read += text
+            given[name] = list(csv.DictReader(io.StringIO(text.decode("utf-8-sig", errors="replace"))))
+        elif isinstance(rows, list) and all(isinstance(row, dict) for row in rows):
+            given[name] = rows
+        else:
+            raise SettingsError(
+                f"{path}: input {name!r} is a list of rows or {{file: NAME.csv}}; {rows!r} was given"
+            )
+    try:
+        return facts_of(given), read
+    except ValueError as error:
+        raise SettingsError(f"{path}: {error}") from error
+
+
+def _input_file(path: Path, folder: Path | None, name: str) -> bytes:
+    file = path_of(folder, name)
+    if not file.is_file():
+        raise SettingsError(
+            f"{path}: input file {name!r} is not in {folder or DEFAULT}; put it there, or give rows"
+        )
+    return file.read_bytes()
 
 
 def universe_of(settings: Settings, held: tuple[str, ...], known: tuple[Instrument, ...]) -> Universe:

@@ -14,6 +14,7 @@ class Side(StrEnum):
     BUY = "1"
     SELL = "2"
     SELL_SHORT = "5"
+    SELL_SHORT_EXEMPT = "6"
 
     @property
     def sign(self) -> int:

@@ -35,14 +35,28 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import NamedTuple
 
+import msgspec
+
 from domain.decisions import Check, Outcome, VerdictKind
-from domain.orders import Intent, OrderTerms
-from operators.checks.losses import reducing_quantity
-from operators.checks.registry import CHECKS
+from domain.orders import Intent, OrderTerms, OrdType
+from operators.checks.conflicts import SELF_TRADE, crossing
+from operators.checks.flow import DISCONNECTED, USED, passed_over
+from operators.checks.losses import LOSS, reducing_quantity
+from operators.checks.registry import CHECKS, PRICES, UNTOUCHED, CheckFunction, plan_of
 from operators.checks.regulatory import RESTRICTED, SILENT
 from operators.checks.sanity import fingerprint
+from operators.compliance_counters import Tally
 from operators.compliance_rules import ComplianceParams, KillMode
-from operators.compliance_state import ComplianceState, Reservation, hold, set_kill, set_mark, start_day
+from operators.compliance_state import (
+    ComplianceState,
+    Reservation,
+    hold,
+    release,
+    set_kill,
+    set_mark,
+    set_weights,
+    start_day,
+)
 from operators.compliance_view import Market, View, view_of
 from operators.short_windows import MessageBucket, RollingSum
 
@@ -78,7 +92,8 @@ class Assessment(NamedTuple):
     `checks` in order of evaluation, all of them, with the silent ones (`visible` leaves those out); `codes`
     of all that did not pass and may be seen; `ord_rej_reason` (103) and `text` of the first failure of the
     worst severity; `order_qty` what may be sent (0 unless approved) and `reserved_notional` what that
-    reserves, in base currency.
+    reserves, in base currency. `price` is the limit that it may be sent at where a check has set another one than the
+    intent's, and `cancels` names own resting orders that are to be cancelled first (PT-41).
     """
 
     kind: VerdictKind
@@ -90,27 +105,55 @@ class Assessment(NamedTuple):
     reserved_notional: Decimal
     limits_version: str
     kills: tuple[KillRequest, ...] = ()
+    price: Decimal | None = None
+    cancels: tuple[str, ...] = ()
 
 
 def evaluate(state: ComplianceState, params: ComplianceParams, intent: Intent, market: Market) -> Assessment:
     """Answer an intent by all checks; the worst severity decides (kill, reject; hold; clip; warn)."""
-    return _assess(view_of(state, params, intent, market), intent)
+    return _priced(view_of(state, params, intent, market), intent)[0]
 
 
 def decide(state: ComplianceState, params: ComplianceParams, intent: Intent, market: Market) -> Assessment:
     """Answer an intent, remember it, and where it is approved reserve it at all its scopes at once."""
     start_day(state, market.trading_day)
-    view = view_of(state, params, intent, market)
-    assessment = _assess(view, intent)
+    _weigh(state, params, market)
+    first = view_of(state, params, intent, market)
+    if first.identified:
+        state.counters.note_signal(intent.strategy, intent.symbol, intent.signal_id)
+    assessment, view = _priced(first, intent)
     if view.identified and len(state.seen) < params.tolerances.identifiers_max:
         state.seen.add(intent.cl_ord_id)
     for request in assessment.kills:
         set_kill(state, request.scope, request.mode, market.now_at, request.code)
+    if market.overrides:
+        _count_overrides(state, assessment)
     if assessment.kind is not VerdictKind.REFUSED:
         state.recent.see(fingerprint(intent), market.now_at)
     if assessment.kind is VerdictKind.APPROVED:
         reserve(view, intent, assessment.order_qty)
     return assessment
+
+
+def _weigh(state: ComplianceState, params: ComplianceParams, market: Market) -> None:
+    """Say to which groups the instrument belongs, once a day and whenever the facts are other ones."""
+    if market.instrument is None:
+        return
+    key = (state.trading_day, params.facts.version)
+    if state.weighed != key:
+        state.weighed = key
+        state.fresh_weights.clear()
+    name = market.instrument.name
+    if name not in state.fresh_weights:
+        set_weights(state, name, params.weights_of(market.instrument, market.now_at))
+        state.fresh_weights.add(name)
+
+
+def _count_overrides(state: ComplianceState, assessment: Assessment) -> None:
+    counted = state.counters.overridden
+    for check in assessment.checks:
+        if check.code == USED.code:
+            counted[str(check.measured)] = counted.get(str(check.measured), 0) + 1
 
 
 def reserve(view: View, intent: Intent, order_qty: int) -> None:
@@ -133,7 +176,11 @@ def reserve(view: View, intent: Intent, order_qty: int) -> None:
         order_qty,
         0,
         unit_notional,
+        view.price,
+        view.market.handling.locate_id,
     )
+    if view.replaced is not None:
+        release(state, view.market.handling.replaces)
     set_mark(state, intent.symbol, view.unit_value)
     hold(state, intent.cl_ord_id, reservation)
     for key, _, _ in view.sheet.windows:
@@ -141,9 +188,23 @@ def reserve(view: View, intent: Intent, order_qty: int) -> None:
         if window is None:
             window = state.windows[key] = RollingSum(key[2])
         window.add(now_at, unit_notional * order_qty, order_qty)
-    _spend(
-        view.state, view.params, intent, view.market.instrument.tier if view.market.instrument else "", now_at
-    )
+    _tally(view, intent)
+    tier = view.market.instrument.tier if view.market.instrument else ""
+    _spend(state, view.params, intent, tier, now_at, 1 if view.replaced is None else 2)
+
+
+def _tally(view: View, intent: Intent) -> None:
+    """Count an order for its algorithm (PT-05) and remember its price (PT-15)."""
+    counters = view.state.counters
+    tally = counters.tallies.get(intent.strategy)
+    if tally is None:
+        tally = counters.tallies[intent.strategy] = Tally()
+    tally.orders += 1
+    tally.instruments.add(intent.symbol)
+    tally.venues.add(intent.ex_destination)
+    if view.price is not None:
+        window = view.params.drift_window
+        counters.note_price(intent.strategy, intent.symbol, view.price, view.market.now_at, window)
 
 
 def count_message(
@@ -163,10 +224,51 @@ def visible(checks: Iterable[Check]) -> tuple[Check, ...]:
     )
 
 
+def _priced(view: View, intent: Intent) -> tuple[Assessment, View]:
+    """Answer an intent; where a check sets another price, answer it once more as it would be sent, and by that view."""
+    first = _assess(view, intent)
+    clips = [check for check in first.checks if check.outcome is Outcome.CLIP and check.check in PRICES]
+    if first.kind is not VerdictKind.APPROVED or not clips:
+        return first, view
+    prices = [price for check in clips if (price := PRICES[check.check](intent, view)) is not None]
+    if len(prices) < len(clips):
+        return first._replace(kind=VerdictKind.REFUSED, order_qty=0, reserved_notional=ZERO), view
+    price = min(prices) if view.sign > 0 else max(prices)
+    repriced = msgspec.structs.replace(intent, price=price, ord_type=OrdType.LIMIT)
+    again = view_of(view.state, view.params, repriced, view.market)
+    second = _assess(again, repriced)
+    noted = {check.check for check in clips}
+    kept = [check for check in second.checks if check.check not in noted or check.outcome is not Outcome.PASS]
+    codes = tuple(dict.fromkeys((*first.codes, *second.codes)))
+    text = "; ".join(dict.fromkeys(part for part in (first.text, second.text) if part))
+    if any(check.outcome is Outcome.CLIP and check.check in PRICES for check in second.checks):
+        second = second._replace(kind=VerdictKind.REFUSED, order_qty=0, reserved_notional=ZERO)
+    return second._replace(checks=_merged(clips, kept), codes=codes, text=text, price=price), again
+
+
+def _merged(clips: list[Check], kept: list[Check]) -> tuple[Check, ...]:
+    """Return the checks of an order as it is sent, those that set its price in their places."""
+    place = {name: number for number, (name, _) in enumerate(CHECKS)}
+    return tuple(sorted((*clips, *kept), key=lambda check: place[check.check]))
+
+
+def _checks_of(view: View, intent: Intent) -> list[Check]:
+    """Return what every check answers, in order of evaluation."""
+    params, checks = view.params, list[Check]()
+    plan: tuple[tuple[str, CheckFunction], ...] | None = params.plan
+    if plan is None:
+        plan = params.plan = plan_of(params)
+    if view.reduces:
+        for name, answers_of in plan:
+            checks += UNTOUCHED[name] if name in UNTOUCHED else answers_of(intent, view)
+    else:
+        for _, answers_of in plan:
+            checks += answers_of(intent, view)
+    return passed_over(checks, view) if view.market.again else checks
+
+
 def _assess(view: View, intent: Intent) -> Assessment:
-    checks: list[Check] = []
-    for _, answers_of in CHECKS:
-        checks += answers_of(intent, view)
+    checks = _checks_of(view, intent)
     passing = Outcome.PASS
     noted = [check for check in checks if check.outcome is not passing]
     severity, decisive = 0, None
@@ -175,11 +277,11 @@ def _assess(view: View, intent: Intent) -> Assessment:
             severity, decisive = SEVERITY[check.outcome], check
     kind = _KINDS[severity]
     order_qty = 0
+    cancels: tuple[str, ...] = ()
     if kind is VerdictKind.APPROVED:
-        order_qty = view.quantity
-        for check in noted:
-            if check.outcome is Outcome.CLIP:
-                order_qty = min(order_qty, reducing_quantity(intent, view, check.scope))
+        order_qty = _clipped(view, intent, noted)
+    if view.params.tolerances.self_trade_instruction != 1 and any(c.code == SELF_TRADE.code for c in noted):
+        cancels = crossing(intent, view)
     spoken = [check for check in noted if check.scope != SILENT]
     return Assessment(
         kind,
@@ -191,24 +293,37 @@ def _assess(view: View, intent: Intent) -> Assessment:
         view.unit_notional * order_qty if order_qty and view.unit_notional is not None else ZERO,
         view.params.limits.version,
         _kills_asked(view, noted),
+        cancels=cancels,
     )
+
+
+def _clipped(view: View, intent: Intent, noted: list[Check]) -> int:
+    """Return how many units may be sent: all, or where the book loses what reduces the position (PT-35)."""
+    order_qty = view.quantity
+    for check in noted:
+        if check.outcome is Outcome.CLIP and check.check == LOSS.check:
+            order_qty = min(order_qty, reducing_quantity(intent, view, check.scope))
+    return order_qty
 
 
 def _kills_asked(view: View, noted: list[Check]) -> tuple[KillRequest, ...]:
     """Return the kill switches that checks ask for and that are not set as firmly already."""
     if not noted:
         return ()
-    mode = view.params.tolerances.loss_kill_mode
-    asked = {
-        check.scope: KillRequest(check.scope, mode, check.code)
-        for check in noted
-        if check.outcome is Outcome.KILL
-    }
+    tolerances = view.params.tolerances
+    modes = {LOSS.check: tolerances.loss_kill_mode, DISCONNECTED.check: KillMode.CANCEL_ALL}
+    asked: dict[str, KillRequest] = {}
     firmness = list(KillMode)
+    for check in noted:
+        if check.outcome is Outcome.KILL:
+            mode, before = modes.get(check.check, tolerances.throttle_kill_mode), asked.get(check.scope)
+            if before is None or firmness.index(before.mode) < firmness.index(mode):
+                asked[check.scope] = KillRequest(check.scope, mode, check.code)
     return tuple(
         request
         for scope, request in asked.items()
-        if (kill := view.state.kills.get(scope)) is None or firmness.index(kill.mode) < firmness.index(mode)
+        if (kill := view.state.kills.get(scope)) is None
+        or firmness.index(kill.mode) < firmness.index(request.mode)
     )
 
 
@@ -221,11 +336,19 @@ def _words(check: Check) -> str:
 
 
 def _spend(
-    state: ComplianceState, params: ComplianceParams, terms: OrderTerms, tier: str, now_at: int
+    state: ComplianceState,
+    params: ComplianceParams,
+    terms: OrderTerms,
+    tier: str,
+    now_at: int,
+    weight: int = 1,
 ) -> None:
+    """Count a message in the buckets of PT-23, and with its weight by RTS 9 in the ratios of PT-25."""
     sheet = params.limits.sheet(terms.account, terms.strategy, terms.desk, terms.symbol, tier, now_at)
     for bound in sheet.bounds["message_rate"]:
         bucket = state.buckets.get(bound.scope)
         if bucket is None:
             bucket = state.buckets[bound.scope] = MessageBucket()
         bucket.spend(now_at, int(bound.hard))
+    for scope in (sheet.scopes.account, sheet.scopes.firm):
+        state.counters.traffic_of(scope, terms.symbol).orders += weight

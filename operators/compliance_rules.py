@@ -13,10 +13,23 @@ import msgspec
 
 from domain.instruments import Instrument
 from domain.market import DAY_SECONDS, SECOND, Session
+from operators.applicability import MEASURES_OF, applies, reasons, unconfigured
+from operators.compliance_facts import NOTHING_KNOWN, Facts, InstrumentFacts
+from operators.group_exposures import ONE, Weights
 from operators.limit_rows import instant
 from operators.limits import ANY, FAR_FUTURE, LimitTable
 
 _REFERENCE_AGES = {"liquid": 5.0, "mid": 15.0, "illiquid": 60.0}
+_CHOICES: dict[str, tuple[Any, ...]] = {
+    "band_action": ("reject", "clip"),
+    "protected_action": ("reject", "clip"),
+    "short_sale_action": ("reject", "clip"),
+    "trading_ahead_action": ("hold", "reject"),
+    "self_trade_instruction": (1, 2, 3),
+    "self_trade_group": ("account", "firm"),
+    "aggregation_unit": ("strategy", "account", "firm"),
+}
+_OVERRIDABLE = frozenset(f"PT-{number}" for number in (11, 14, 15, 19, 20, 21, 22, 25, 32, 33, 34))
 _SESSIONS = {"0": frozenset({"regular"}), "3": frozenset({"regular"})}
 
 
@@ -54,6 +67,22 @@ class RightsTable(NamedTuple):
     strategies: Mapping[str, Rights]
 
 
+class Approver(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Who may release what is held and authorise overrides (PT-44, PT-45): of which checks, up to which value.
+
+    `checks` are ids, `*` for all; `notional_max` in base currency.
+    """
+
+    active: bool = True
+    checks: frozenset[str] = frozenset()
+    notional_max: Decimal = Decimal(0)
+
+    def may(self, checks: Iterable[str], notional: Decimal) -> bool:
+        """Say whether all of the checks, and so much value, are theirs to decide on."""
+        covered = ANY in self.checks or set(checks) <= self.checks
+        return self.active and covered and notional <= self.notional_max
+
+
 class Restriction(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One entry of a list (PT-36), `kind` restricted or watch, of an issuer or of one instrument.
 
@@ -75,7 +104,8 @@ class Tolerances(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
     `reference_age_seconds` by tier: a tier that is not named has no reference that is young enough.
     `sessions` says in which sessions a TimeInForce(59) may enter. `loss_kill_mode` is what PT-35 sets in the
-    hard zone.
+    hard zone, `throttle_kill_mode` what PT-15, PT-24 and PT-26 set. An `*_action` chooses between the results that
+    the catalogue allows; `self_trade_instruction` is FIX 2964. `overridable` are the checks that PT-45 may pass over.
     """
 
     state_lag_seconds: float = 2.0
@@ -89,6 +119,25 @@ class Tolerances(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     sessions: dict[str, frozenset[str]] = msgspec.field(default_factory=lambda: dict(_SESSIONS))
     loss_kill_mode: KillMode = KillMode.CANCEL_ALL
     identifiers_max: int = 500_000
+    environment: str = "simulation"
+    base_currency: str = "USD"
+    sigma_floor_percent: float = 0.1
+    drift_window_seconds: float = 60.0
+    band_action: str = "reject"
+    protected_action: str = "reject"
+    short_sale_action: str = "clip"
+    trading_ahead_action: str = "hold"
+    self_trade_instruction: int = 1
+    self_trade_group: str = "account"
+    aggregation_unit: str = "strategy"
+    repeat_window_seconds: float = 10.0
+    throttle_kill_mode: KillMode = KillMode.BLOCK_NEW
+    liquidation_share_percent: float = 20.0
+    risk_age_seconds: float = 120.0
+    heartbeats_missed_max: int = 3
+    hold_seconds: float = 60.0
+    holds_max: int = 1000
+    overridable: frozenset[str] = _OVERRIDABLE
 
     def __post_init__(self) -> None:
         """Refuse tolerances that would switch a check off or name a session that does not exist."""
@@ -97,6 +146,12 @@ class Tolerances(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
             "order_age_seconds",
             "clock_skew_seconds",
             "duplicate_window_seconds",
+            "drift_window_seconds",
+            "repeat_window_seconds",
+            "risk_age_seconds",
+            "hold_seconds",
+            "sigma_floor_percent",
+            "liquidation_share_percent",
         ):
             if not 0 < getattr(self, name) < DAY_SECONDS:
                 raise ComplianceError(f"{name} is above 0 and under a day; {getattr(self, name)} was given")
@@ -109,10 +164,18 @@ class Tolerances(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
             raise ComplianceError(
                 "duplicates_allowed and cutoff_seconds are at least 0, identifiers_max at least 1"
             )
-        if self.loss_kill_mode is KillMode.NONE:
-            raise ComplianceError(
-                "loss_kill_mode is one of reduce_only, block_new, cancel_all; 'none' was given"
-            )
+        for name in ("loss_kill_mode", "throttle_kill_mode"):
+            if getattr(self, name) is KillMode.NONE:
+                raise ComplianceError(
+                    f"{name} is one of reduce_only, block_new, cancel_all; 'none' was given"
+                )
+        for name, allowed in _CHOICES.items():
+            if getattr(self, name) not in allowed:
+                raise ComplianceError(
+                    f"{name} is one of {', '.join(map(str, allowed))}; {getattr(self, name)!r} was given"
+                )
+        if self.heartbeats_missed_max < 0 or self.holds_max < 1:
+            raise ComplianceError("heartbeats_missed_max is at least 0, holds_max at least 1")
         unknown = {name for names in self.sessions.values() for name in names} - {
             s.name.lower() for s in Session
         }
@@ -121,9 +184,11 @@ class Tolerances(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 
 class ComplianceParams:
-    """All that the checks are judged by: limits, rights, lists, tolerances. Treat as frozen.
+    """All that the checks are judged by: limits, rights, lists, tolerances, facts. Treat as frozen.
 
-    Instants are kept in ns and the lists by instrument and issuer, so that a check looks up and compares.
+    `not_applicable` says which checks do not apply, and why; `deployed` is the version of each strategy that runs;
+    `approvers` may release holds; `plan` is a memo of `checks.registry.plan_of`. Instants are kept in ns
+    and the lists by instrument and issuer, so that a check looks up and compares.
     """
 
     def __init__(
@@ -132,11 +197,30 @@ class ComplianceParams:
         rights: RightsTable,
         listed: Iterable[Restriction] = (),
         tolerances: Tolerances | None = None,
+        facts: Facts = NOTHING_KNOWN,
+        not_applicable: Mapping[str, str] | None = None,
+        deployed: Mapping[str, str] | None = None,
+        approvers: Mapping[str, Approver] | None = None,
     ) -> None:
         self.limits = limits
         self.rights = rights
         self.listed = tuple(listed)
         self.tolerances = tolerances or Tolerances()
+        self.facts = facts
+        self.not_applicable = reasons(not_applicable or {})
+        self.deployed = dict(deployed or {})
+        self.approvers = dict(approvers or {})
+        self.excused = frozenset(
+            measure for measure, what in MEASURES_OF.items() if not applies(self.not_applicable, what)
+        )
+        self.unconfigured = unconfigured(self.not_applicable, facts.given)
+        self.drift_window = nanoseconds(self.tolerances.drift_window_seconds)
+        self.repeat_window = nanoseconds(self.tolerances.repeat_window_seconds)
+        self.risk_age = nanoseconds(self.tolerances.risk_age_seconds)
+        self.hold_time = nanoseconds(self.tolerances.hold_seconds)
+        self.sigma_floor = Decimal(repr(self.tolerances.sigma_floor_percent)) / 100
+        self.liquidation_share = Decimal(repr(self.tolerances.liquidation_share_percent)) / 100
+        self.plan: Any = None
         self.state_lag = nanoseconds(self.tolerances.state_lag_seconds)
         self.order_age = nanoseconds(self.tolerances.order_age_seconds)
         self.clock_skew = nanoseconds(self.tolerances.clock_skew_seconds)
@@ -149,12 +233,63 @@ class ComplianceParams:
             name = f"issuer:{entry.issuer}" if entry.issuer else f"instrument:{entry.instrument}"
             self._by_name.setdefault(name, []).append(entry)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Be made again from what it was made of."""
+        return _made_again, (dict(self._parts()),)
+
+    def _parts(self) -> Iterable[tuple[str, Any]]:
+        names = (
+            "limits",
+            "rights",
+            "listed",
+            "tolerances",
+            "facts",
+            "not_applicable",
+            "deployed",
+            "approvers",
+        )
+        return ((name, getattr(self, name)) for name in names)
+
+    def replaced(self, **changes: Any) -> "ComplianceParams":
+        """Return the same with other limits, rights, lists, tolerances, or facts."""
+        return ComplianceParams(**{**dict(self._parts()), **changes})
+
+    def applies(self, what: str) -> bool:
+        """Say whether a check, or one of its measures (`PT-32 DTL`), applies."""
+        return applies(self.not_applicable, what)
+
+    def known(self, symbol: str, now_at: int) -> InstrumentFacts | None:
+        """Return what is known of an instrument at an instant (ns UTC)."""
+        row: InstrumentFacts | None = self.facts.instruments.at(symbol, now_at)
+        return row if row is not None and now_at < row.valid_to else None
+
+    def weights_of(self, instrument: Instrument, now_at: int) -> Weights:
+        """Return the groups that an instrument counts in (PT-29 beta, PT-31, PT-32, PT-33), with its weights."""
+        made = [(f"issuer:{instrument.issuer or instrument.name}", ONE)]
+        if instrument.currency != self.tolerances.base_currency:
+            made.append((f"currency:{instrument.currency}", ONE))
+        rate = self.facts.margin_rates.at(instrument.tier, now_at)
+        if rate is not None:
+            made.append(("margin", rate.rate_percent / 100))
+        known = self.known(instrument.name, now_at)
+        if known is not None:
+            if known.beta is not None:
+                made.append(("beta", known.beta))
+            made += [(f"sector:{known.sector}", ONE)] if known.sector else []
+            made += [(f"country:{known.country}", ONE)] if known.country else []
+            made += [(f"factor:{name}", loading) for name, loading in known.loadings()]
+        return tuple(made)
+
     def listed_for(self, symbol: str, issuer: str) -> tuple[Restriction, ...]:
         """Return the list entries of an instrument and of its issuer, valid or not."""
         if not self._by_name:
             return ()
         found = self._by_name.get(f"instrument:{symbol}", [])
         return (*found, *self._by_name.get(f"issuer:{issuer}", [])) if issuer else tuple(found)
+
+
+def _made_again(parts: dict[str, Any]) -> ComplianceParams:
+    return ComplianceParams(**parts)
 
 
 def nanoseconds(seconds: float) -> int:
@@ -210,6 +345,14 @@ def rights_table(rows: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> RightsT
         )
     except msgspec.ValidationError as error:
         raise ComplianceError(f"rights: {error}") from error
+
+
+def approvers_table(rows: Mapping[str, Mapping[str, Any]]) -> dict[str, Approver]:
+    """Return who may approve, made of plain mappings; raises ComplianceError."""
+    try:
+        return msgspec.convert(rows, dict[str, Approver], strict=False)
+    except msgspec.ValidationError as error:
+        raise ComplianceError(f"approvers: {error}") from error
 
 
 def tolerances(row: Mapping[str, Any]) -> Tolerances:

@@ -17,8 +17,10 @@ from typing import NamedTuple
 
 import msgspec
 
-from domain.orders import FINAL, ExecType, Execution
+from domain.orders import FINAL, ExecType, Execution, OrdStatus
+from operators.compliance_counters import Counters, Link, RiskFigures
 from operators.compliance_rules import KillMode
+from operators.group_exposures import Groups, Weights, shift_groups
 from operators.limits import Scopes
 from operators.short_windows import MessageBucket, Recent, RollingSum
 
@@ -92,7 +94,10 @@ class Kill(NamedTuple):
 
 
 class Reservation(msgspec.Struct):
-    """An open order as compliance holds it; `unit_notional` is the value of one unit in base currency."""
+    """An open order as compliance holds it; `unit_notional` is the value of one unit in base currency.
+
+    `price` is its limit, None at the market; `locate_id` names the borrowed shares that it uses (PT-38).
+    """
 
     account: str
     strategy: str
@@ -103,6 +108,8 @@ class Reservation(msgspec.Struct):
     quantity: int
     filled: int
     unit_notional: Decimal
+    price: Decimal | None = None
+    locate_id: str = ""
 
 
 class Settled(StrEnum):
@@ -145,6 +152,13 @@ class ComplianceState:
     windows: dict[tuple[str, str, int], RollingSum] = field(default_factory=dict)
     buckets: dict[str, MessageBucket] = field(default_factory=dict)
     recent: Recent = field(default_factory=Recent)
+    counters: Counters = field(default_factory=Counters)
+    equities: dict[str, Decimal] = field(default_factory=dict)
+    weights: dict[str, Weights] = field(default_factory=dict)
+    weighed: tuple[int, str] = (0, "")
+    fresh_weights: set[str] = field(default_factory=set)
+    groups: Groups = field(default_factory=dict)
+    resting: dict[tuple[str, int], dict[str, Reservation]] = field(default_factory=dict)
 
     def scopes(self, account: str, strategy: str, desk: str) -> Scopes:
         """Return the scopes that a position or order of these three adds up in."""
@@ -170,6 +184,7 @@ def set_kill(state: ComplianceState, scope: str, mode: KillMode, at: int, reason
 def set_standing(state: ComplianceState, scope: str, standing: Standing) -> None:
     """Note how a scope stands (`account:main`, `firm:firm`); PT-35 judges by the last one given."""
     one = Decimal(1)
+    state.equities[scope] = standing.equity
     state.losses[scope] = Losses(
         _share(-standing.day_pnl * 100, standing.equity - standing.day_pnl),
         _share(standing.drawdown * 100, one),
@@ -192,6 +207,28 @@ def set_mark(state: ComplianceState, symbol: str, unit_value: Decimal) -> None:
         _shift(state, scope, symbol, 0, 0, 0)
 
 
+def set_weights(state: ComplianceState, symbol: str, weights: Weights) -> None:
+    """Say to which groups an instrument belongs from now on; what is held moves with it."""
+    before = state.weights.get(symbol, ())
+    if before == weights:
+        return
+    for scope in state.holders.get(symbol, ()):
+        held = state.holdings[scope, symbol]
+        shift_groups(state.groups, before, scope, -held.gross, -held.high, -held.low)
+        shift_groups(state.groups, weights, scope, held.gross, held.high, held.low)
+    state.weights[symbol] = weights
+
+
+def set_risk(state: ComplianceState, scope: str, figures: RiskFigures) -> None:
+    """Note a snapshot of a scope's risk (PT-34), such as `account:main`; the last one given counts."""
+    state.counters.risk[scope] = figures
+
+
+def hear(state: ComplianceState, venue: str, heard_at: int, interval: int) -> None:
+    """Note that the session of a venue was heard (ns UTC), and how often it should be (ns); PT-46."""
+    state.counters.links[venue] = Link(heard_at, interval)
+
+
 def set_position(
     state: ComplianceState, account: str, strategy: str, desk: str, symbol: str, quantity: int
 ) -> None:
@@ -206,6 +243,8 @@ def hold(state: ComplianceState, cl_ord_id: str, reservation: Reservation) -> No
     if cl_ord_id in state.reservations:
         raise ValueError(f"order {cl_ord_id} holds a reservation already; a ClOrdID is reserved once")
     state.reservations[cl_ord_id] = reservation
+    state.resting.setdefault((reservation.symbol, reservation.sign), {})[cl_ord_id] = reservation
+    _locate(state, reservation, reservation.quantity - reservation.filled)
     _open(state, reservation, reservation.quantity - reservation.filled)
 
 
@@ -239,6 +278,7 @@ def release(state: ComplianceState, cl_ord_id: str) -> Settled:
     if reservation is None:
         return Settled.REPEATED if cl_ord_id in state.closed else Settled.UNKNOWN
     _open(state, reservation, reservation.filled - reservation.quantity)
+    _locate(state, reservation, reservation.filled - reservation.quantity)
     _close(state, cl_ord_id)
     return Settled.RELEASED
 
@@ -249,6 +289,7 @@ def settle(state: ComplianceState, execution: Execution) -> Settled:
     Safe to call with reports that come twice or late. Acknowledgements change nothing.
     """
     answer = Settled.NOTHING
+    _count(state, execution)
     if execution.cum_qty > 0 or execution.exec_type is ExecType.TRADE:
         answer = convert(state, execution.cl_ord_id, execution.cum_qty)
     if execution.ord_status in FINAL and answer not in (Settled.OVERFILLED, Settled.LATE_FILL):
@@ -263,12 +304,37 @@ def start_day(state: ComplianceState, trading_day: int) -> None:
         state.trading_day = trading_day
         state.seen.clear()
         state.closed.clear()
+        state.counters.next_day()
 
 
 def _close(state: ComplianceState, cl_ord_id: str) -> None:
     reservation = state.reservations.pop(cl_ord_id, None)
     if reservation is not None:
         state.closed[cl_ord_id] = reservation
+        resting = state.resting[reservation.symbol, reservation.sign]
+        del resting[cl_ord_id]
+
+
+def _locate(state: ComplianceState, reservation: Reservation, change: int) -> None:
+    """Take borrowed shares for what an order may sell, and give back what it did not (PT-38)."""
+    if reservation.locate_id:
+        located = state.counters.located
+        located[reservation.locate_id] = located.get(reservation.locate_id, 0) + change
+
+
+def _count(state: ComplianceState, execution: Execution) -> None:
+    """Count a trade and an answer of the venue, each report of an open order once (PT-24, PT-25, PT-26)."""
+    reservation = state.reservations.get(execution.cl_ord_id)
+    if reservation is None:
+        return
+    if execution.cum_qty > reservation.filled:
+        scopes = (reservation.scopes.account, reservation.scopes.firm)
+        state.counters.note_execution(
+            execution.strategy, execution.symbol, execution.cl_ord_id, scopes, execution.known_at
+        )
+    if execution.exec_type in (ExecType.NEW, ExecType.TRADE, ExecType.REJECTED):
+        rejected = execution.ord_status is OrdStatus.REJECTED
+        state.counters.note_answer(execution.strategy, rejected=rejected)
 
 
 def _open(state: ComplianceState, reservation: Reservation, change: int) -> None:
@@ -306,7 +372,10 @@ def _shift(state: ComplianceState, scope: str, symbol: str, position: int, buys:
     high = (holding.position + holding.open_buys) * unit
     low = (holding.position - holding.open_sells) * unit
     gross = max(abs(high), abs(low))
-    exposure.high += high - holding.high
-    exposure.low += low - holding.low
-    exposure.gross += gross - holding.gross
+    risen, fallen, wider = high - holding.high, low - holding.low, gross - holding.gross
+    exposure.high += risen
+    exposure.low += fallen
+    exposure.gross += wider
+    if weights := state.weights.get(symbol):
+        shift_groups(state.groups, weights, scope, wider, risen, fallen)
     holding.high, holding.low, holding.gross = high, low, gross

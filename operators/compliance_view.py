@@ -14,7 +14,8 @@ from domain.instruments import Instrument
 from domain.market import Session
 from domain.orders import Intent, OrdType, Side, TimeInForce
 from operators.compliance_rules import ComplianceParams
-from operators.compliance_state import ComplianceState, Exposure, Holding
+from operators.compliance_state import ComplianceState, Exposure, Holding, Reservation
+from operators.group_exposures import ZERO, GroupExposure, weighted
 from operators.limits import Sheet
 
 QUANTITY_MAX = 10**12
@@ -23,6 +24,7 @@ PRICE_MAX = Decimal("1E12")
 SOURCES = ("mid", "last_trade", "prior_close")
 _EMPTY = Holding()
 _NONE = Exposure()
+_NOTHING = GroupExposure()
 
 
 class Watermarks(NamedTuple):
@@ -43,6 +45,48 @@ class Reference(NamedTuple):
     at: int
 
 
+class Handling(NamedTuple):
+    """How an order is to be handled beyond its terms.
+
+    `replaces` is the OrigClOrdID(41) of an order that this one stands for, `iso` an intermarket sweep (ExecInst f),
+    `locate_id` the borrowed shares of a short sale, `exemption` ShortSaleExemptionReason(1688), `principal` whether
+    the firm trades for itself.
+    """
+
+    replaces: str = ""
+    iso: bool = False
+    locate_id: str = ""
+    exemption: int | None = None
+    principal: bool = True
+
+
+class Protected(NamedTuple):
+    """The protected quote of a venue (Reg NMS 611), None for a side that it does not show."""
+
+    venue: str
+    bid: Decimal | None
+    ask: Decimal | None
+
+
+class Approval(NamedTuple):
+    """A held intent is put again: who asked and who approved, until when (ns UTC), and which checks had held it."""
+
+    maker: str
+    checker: str
+    expires_at: int
+    checks: frozenset[str]
+
+
+class Override(NamedTuple):
+    """PT-45: one check may be passed over for one order until an instant (ns UTC)."""
+
+    check: str
+    expires_at: int
+    maker: str
+    checker: str
+    reason: str
+
+
 class Market(NamedTuple):
     """What the caller knows at the instant of the decision.
 
@@ -50,7 +94,10 @@ class Market(NamedTuple):
     1970-01-01), `instrument` None where the universe has none of that name, `closes_at` the end of the
     present session where it is known, `fx` what one unit of the instrument's currency is worth in base
     currency, `ready` whether the replay that restores the state is through, `health` what restricts trading in the
-    instrument because of its data, None where nothing does.
+    instrument because of its data, None where nothing does. `bid` and `ask` are the best quote, None for a side that
+    nobody quotes, `sigma` the volatility of a minute (fraction), `protected` the quotes of each venue where they are
+    known, `short_sale_restricted` whether the desk itself has seen the trigger of Rule 201. `approval` and `overrides`
+    are of an intent that was held or refused and is put again.
     """
 
     now_at: int
@@ -64,6 +111,19 @@ class Market(NamedTuple):
     fx: Decimal = Decimal(1)
     ready: bool = True
     health: MarketHealth | None = None
+    bid: Decimal | None = None
+    ask: Decimal | None = None
+    sigma: Decimal | None = None
+    protected: tuple[Protected, ...] | None = None
+    short_sale_restricted: bool = False
+    handling: Handling = Handling()
+    approval: Approval | None = None
+    overrides: tuple[Override, ...] = ()
+
+    @property
+    def again(self) -> bool:
+        """Say whether the intent was judged before, and is put again."""
+        return self.approval is not None or bool(self.overrides)
 
 
 class Defect(NamedTuple):
@@ -81,7 +141,8 @@ class View(NamedTuple):
     `price` is the limit price (None for a market order), `unit_value` what one unit is worth at the reference
     price and `unit_notional` what one unit may cost or bring, both in base currency and None where nothing
     prices it. A sale is taken at the dearer of its limit and the reference, since a limit only says what it
-    must bring at least.
+    must bring at least. `replaced` is the open order that this one stands for, `reduces` says that it asks for no
+    more than that order, at no worse a price: no size or limit can fail it.
     """
 
     market: Market
@@ -98,14 +159,66 @@ class View(NamedTuple):
     unit_value: Decimal | None
     unit_notional: Decimal | None
     notional: Decimal | None
+    replaced: Reservation | None
+    reduces: bool
 
     def holding(self, scope: str, symbol: str) -> Holding:
-        """Return what a scope holds and has asked for in an instrument; not to be changed."""
-        return self.state.holdings.get((scope, symbol), _EMPTY)
+        """Return what a scope holds and has asked for in an instrument, a replaced order left out; do not change."""
+        held = self.state.holdings.get((scope, symbol), _EMPTY)
+        old = self.replaced
+        if old is None or scope not in old.scopes or symbol != old.symbol:
+            return held
+        left = old.quantity - old.filled
+        buys, sells = (left, 0) if old.sign > 0 else (0, left)
+        made = Holding(held.position, held.open_buys - buys, held.open_sells - sells)
+        unit = self.state.unit_values.get(symbol, ZERO)
+        made.high = (made.position + made.open_buys) * unit
+        made.low = (made.position - made.open_sells) * unit
+        made.gross = max(abs(made.high), abs(made.low))
+        return made
 
     def exposure(self, scope: str) -> Exposure:
-        """Return the exposures of a scope; not to be changed."""
-        return self.state.exposures.get(scope, _NONE)
+        """Return the exposures of a scope, a replaced order left out; not to be changed."""
+        everything = self.state.exposures.get(scope, _NONE)
+        old = self.replaced
+        if old is None or scope not in old.scopes:
+            return everything
+        was, now = self.state.holdings[scope, old.symbol], self.holding(scope, old.symbol)
+        return Exposure(
+            everything.gross - was.gross + now.gross,
+            everything.high - was.high + now.high,
+            everything.low - was.low + now.low,
+            everything.open_notional - (old.quantity - old.filled) * old.unit_notional,
+        )
+
+    def group_after(self, scope: str, group: str, weight: Decimal) -> tuple[GroupExposure, GroupExposure]:
+        """Return what a scope has in a group before the order and after it, its instrument at the reference price.
+
+        `weight` is that of the instrument in the group. Values in base currency, worst case of open orders.
+        """
+        symbol = self.market.instrument.name if self.market.instrument is not None else ""
+        rest = self.state.groups.get((scope, group), _NOTHING)
+        was, held = self.state.holdings.get((scope, symbol), _EMPTY), self.holding(scope, symbol)
+        unit = self.unit_value if self.unit_value is not None else ZERO
+        buys = self.quantity if self.sign > 0 else 0
+        return (
+            _in_group(rest, weight, was, held, unit, 0, 0),
+            _in_group(rest, weight, was, held, unit, buys, self.quantity - buys),
+        )
+
+
+def _in_group(
+    rest: GroupExposure, weight: Decimal, was: Holding, held: Holding, unit: Decimal, buys: int, sells: int
+) -> GroupExposure:
+    """Return a group with a holding valued anew and so many units more asked for."""
+    high = (held.position + held.open_buys + buys) * unit
+    low = (held.position - held.open_sells - sells) * unit
+    before, after = weighted(weight, was.high, was.low), weighted(weight, high, low)
+    return GroupExposure(
+        rest.gross + abs(weight) * (max(abs(high), abs(low)) - was.gross),
+        rest.high + after[0] - before[0],
+        rest.low + after[1] - before[1],
+    )
 
 
 def choose_reference(
@@ -149,6 +262,9 @@ def view_of(state: ComplianceState, params: ComplianceParams, intent: Intent, ma
         if worst is not None:
             unit_notional = worst * factor
             notional = unit_notional * intent.order_qty
+    replaced = None
+    if market.handling.replaces:
+        replaced = state.reservations.get(market.handling.replaces)
     return View(
         market,
         params,
@@ -164,7 +280,20 @@ def view_of(state: ComplianceState, params: ComplianceParams, intent: Intent, ma
         unit_value,
         unit_notional,
         notional,
+        replaced,
+        replaced is not None and sane and _reduces(replaced, intent),
     )
+
+
+def _reduces(old: Reservation, intent: Intent) -> bool:
+    """Say whether a replace asks for no more units than are open, at no worse a price, on the same side."""
+    if (old.symbol, old.account, old.strategy) != (intent.symbol, intent.account, intent.strategy):
+        return False
+    if old.sign != intent.side.sign or intent.order_qty > old.quantity - old.filled:
+        return False
+    if old.price is None or intent.price is None:
+        return old.price is intent.price
+    return intent.price == old.price or (intent.price < old.price) is (old.sign > 0)
 
 
 def defects_of_names(intent: Intent) -> tuple[Defect, ...]:

@@ -162,4 +162,4 @@ def with_limits(params: ComplianceParams, details: str) -> ComplianceParams:
             "a limit table is a JSON object with `limits` and `defaults`, as limits.yaml has them"
         )
     table = limit_table(rows["limits"], rows.get("defaults") or {}, params.limits.firm)
-    return ComplianceParams(table, params.rights, params.listed, params.tolerances)
+    return params.replaced(limits=table)

@@ -17,7 +17,7 @@ from domain.decisions import (
 from domain.envelope import record_id
 from domain.instruments import Instrument
 from domain.market import ScoreReason
-from domain.orders import Execution, Intent, Order, OrderCancelRequest, Progress
+from domain.orders import Execution, Intent, Order, OrderCancelRequest, OrdType, Progress
 from operators.compliance import Assessment
 from operators.positions import PositionBook, Valuation, holding
 
@@ -140,8 +140,9 @@ def verdict_of(intent: Intent, assessment: Assessment, sequence: int) -> Verdict
     )
 
 
-def order_of(intent: Intent, verdict: Verdict, order_qty: int, sequence: int) -> Order:
-    """Return the order that an approved intent becomes, of the quantity that was allowed."""
+def order_of(intent: Intent, verdict: Verdict, assessment: Assessment, sequence: int) -> Order:
+    """Return the order that an approved intent becomes, of the quantity and at the price that were allowed."""
+    repriced = assessment.price is not None
     order_id = record_id("order", intent.cl_ord_id)
     return Order(
         event_at=intent.event_at,
@@ -157,12 +158,12 @@ def order_of(intent: Intent, verdict: Verdict, order_qty: int, sequence: int) ->
         strategy=intent.strategy,
         symbol=intent.symbol,
         side=intent.side,
-        order_qty=order_qty,
-        ord_type=intent.ord_type,
+        order_qty=assessment.order_qty,
+        ord_type=OrdType.LIMIT if repriced else intent.ord_type,
         time_in_force=intent.time_in_force,
         transact_time=intent.transact_time,
         ex_destination=intent.ex_destination,
-        price=intent.price,
+        price=assessment.price if repriced else intent.price,
         currency=intent.currency,
         order_id=order_id,
         decision_id=verdict.decision_id,

@@ -44,7 +44,7 @@ def next_asking(scores, start, unsettled):  # type: ignore[no-untyped-def]
 class Decisions(Stage[DeskState]):
     """The whole desk behind the signals, with the simulated venue inside, or a worker's elsewhere."""
 
-    layout = "4"
+    layout = "5"
 
     def __init__(
         self,

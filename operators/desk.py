@@ -16,8 +16,8 @@ from domain.market import END, ScoreReason, Session
 from domain.money import exact_price
 from domain.orders import FINAL, Execution, Intent, OrdType, Side, TimeInForce
 from operators.compliance import count_message, decide
+from operators.compliance_rules import KillMode
 from operators.compliance_state import Standing, set_mark, set_position, set_standing, settle
-from operators.compliance_view import Market, Reference, Watermarks, choose_reference
 from operators.controls import is_of, with_limits
 from operators.decision_records import (
     Decided,
@@ -31,8 +31,8 @@ from operators.decision_records import (
     snapshot_of,
     verdict_of,
 )
+from operators.desk_market import market_of
 from operators.desk_state import DeskParams, DeskState, Working
-from operators.health import binding
 from operators.marks import exact_mark, mark_price, split_mark
 from operators.orders import Applied, OrderState, apply_report
 from operators.positions import (
@@ -158,7 +158,10 @@ class Desk:
         intent = self._intent(score, instrument, held, change, target)
         self.decided.intents.append(intent)
         self._stand(score.known_at)
-        assessment = decide(self.state.compliance, self.compliance, intent, self._market(intent, instrument))
+        market = market_of(
+            self.params, self.compliance, self.state, intent, self._index[score.symbol], score.volatility
+        )
+        assessment = decide(self.state.compliance, self.compliance, intent, market)
         verdict = verdict_of(intent, assessment, self._next("verdicts"))
         self.decided.verdicts.append(verdict)
         for request in assessment.kills:
@@ -170,11 +173,15 @@ class Desk:
         if verdict.kind is not VerdictKind.APPROVED:
             self._settle(score, unsettled=reducing)
             self._point(score, "compliance", str(verdict.kind), verdict.text, intent.cl_ord_id)
-            if assessment.kills:
-                self.cancel_all(score.known_at)
+            for request in assessment.kills:
+                if request.mode is KillMode.CANCEL_ALL:
+                    self.cancel_all(score.known_at, request.scope)
             return
         self._settle(score, unsettled=held + change != target or reducing)
-        order = order_of(intent, verdict, assessment.order_qty, self._next("orders"))
+        for working in self.state.working.values():
+            if working.state.order.cl_ord_id in assessment.cancels and not working.cancelled:
+                self._cancel(working, "it could trade with an order of our own", score.known_at)
+        order = order_of(intent, verdict, assessment, self._next("orders"))
         self.decided.orders.append(order)
         self._point(score, "orders", "sent", f"{order.order_qty} at {order.price}", intent.cl_ord_id)
         self.state.working[(score.strategy, score.symbol)] = Working(
@@ -224,39 +231,6 @@ class Desk:
             return None
         through = sign * self.params.limit_through_ticks * instrument.tick_size
         return max(exact_price(price, instrument.tick_size, sign) + through, instrument.tick_size)
-
-    def _market(self, intent: Intent, instrument: Instrument) -> Market:
-        """Return what compliance is told of the instrument at the instant of the intent."""
-        state, now_at = self.state, intent.known_at
-        mark = state.marks[self._index[intent.symbol]]
-        table = self.params.sessions
-        segment = int(np.searchsorted(table.edges, now_at, side="right"))
-        both = float(mark["bid"]) > 0 and float(mark["ask"]) >= float(mark["bid"])
-        half = instrument.tick_size / 2
-        mid = exact_price((float(mark["bid"]) + float(mark["ask"])) / 2, half) if both else None
-        last = exact_price(float(mark["last"]), half) if float(mark["last"]) > 0 else None
-        close = exact_price(float(mark["prior_close"]), half) if float(mark["prior_close"]) > 0 else None
-        age = self.compliance.reference_age.get(instrument.tier, 0)
-        reference = choose_reference(
-            now_at,
-            age,
-            Reference(mid, "mid", int(mark["quote_at"])),
-            Reference(last, "last_trade", int(mark["last_at"])),
-            Reference(close, "prior_close", 0),
-        )
-        return Market(
-            now_at=now_at,
-            trading_day=int(table.days[segment]),
-            instrument=instrument if instrument.tradable else None,
-            session=Session(int(table.labels[segment])),
-            halted=bool(mark["halted"]),
-            reference=reference,
-            watermarks=Watermarks(
-                now_at, now_at, int(state.marks_at[0]), state.controls.limits_at(now_at), now_at
-            ),
-            closes_at=int(table.edges[segment]) if segment < len(table.edges) else None,
-            health=binding(state.health, intent.symbol) if self.params.health_gates else None,
-        )
 
     def _stand(self, now_at: int) -> None:
         value = valuation(self.state.positions)
@@ -326,7 +300,8 @@ class Desk:
         self.decided.positions.append(position_of(book, strategy, instrument, now_at, cause, sequence))
 
     def _snapshot(self, now_at: int) -> None:
-        """Record where the account stands."""
+        """Record where the account stands, and see how far every price has moved."""
+        self.state.volatility.observe(self.state.marks)
         self._mark_all()
         value = valuation(self.state.positions)
         self.decided.snapshots.append(
@@ -344,6 +319,7 @@ class Desk:
                 self._position(strategy, symbol, now_at, "end of session")
         self._reconcile()
         start_day(state.positions)
+        state.volatility.end_session()
         state.marks["prior_close"] = state.marks["last"]
         state.session_end_at = self.params.sessions.regular(now_at)[1]
 
@@ -351,6 +327,7 @@ class Desk:
         """Divide prices and multiply holdings of an instrument by a split's ratio."""
         state, which = self.state, self._index[split.instrument]
         split_mark(state.marks, which, split.ratio)
+        state.volatility.split(which, split.ratio)
         for strategy in apply_split(state.positions, split.instrument, split.ratio):
             quantity = holding(state.positions, strategy, split.instrument).quantity
             set_position(

@@ -17,6 +17,7 @@ from operators.compliance_rules import ComplianceParams
 from operators.compliance_state import ComplianceState
 from operators.controls import ControlState
 from operators.health import HealthBook
+from operators.mark_volatility import MarkVolatility, fresh_volatility
 from operators.marks import fresh_marks
 from operators.orders import OrderState
 from operators.positions import PositionBook
@@ -89,6 +90,8 @@ class Walk:
 class DeskState:
     """All the memory of one book; `walks` are the batches that are not walked to their end yet.
 
+    `short_sale_days` is the day on which the desk last saw Rule 201 triggered in an instrument (PT-39).
+
     The desk stands at `walked_until` (ns UTC): what is before it was decided, and nothing else.
 
     `events` counts what has been asked of the desk: between two of them nothing changes but `SCANNED`, so that a
@@ -101,6 +104,8 @@ class DeskState:
     compliance: ComplianceState
     venue: VenueState | RemoteState
     positions: PositionBook
+    volatility: MarkVolatility
+    short_sale_days: dict[str, int] = field(default_factory=dict)
     working: dict[Key, Working] = field(default_factory=dict)
     sequences: dict[str, int] = field(default_factory=dict)
     signal_ids: dict[Key, str] = field(default_factory=dict)
@@ -146,4 +151,5 @@ def fresh_desk(params: DeskParams) -> DeskState:
         compliance=ComplianceState(),
         venue=RemoteState() if params.remote_venue else VenueState(),
         positions=PositionBook(params.account, params.starting_cash),
+        volatility=fresh_volatility(len(params.universe)),
     )

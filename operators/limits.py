@@ -54,6 +54,28 @@ MEASURES = {
         Measure("daily_loss", "percent", BOOK_SCOPES, soft=True),
         Measure("drawdown", "percent", BOOK_SCOPES, soft=True),
         Measure("consecutive_losses", "count", BOOK_SCOPES, whole=True, soft=True),
+        Measure("dynamic_collar", "sigmas", PRODUCT_SCOPES),
+        Measure("price_drift", "percent", PRODUCT_SCOPES, soft=True),
+        Measure("spread", "multiple", PRODUCT_SCOPES),
+        Measure("adv_share_warn", "percent", PRODUCT_SCOPES),
+        Measure("adv_share", "percent", PRODUCT_SCOPES, soft=True),
+        Measure("impact", "basis points", PRODUCT_SCOPES, soft=True),
+        Measure("repeat_executions", "count", ("strategy",), whole=True),
+        Measure("order_to_trade", "ratio", ("account", "firm"), soft=True),
+        Measure("consecutive_rejects", "count", ("strategy",), whole=True),
+        Measure("beta_exposure", "currency", BOOK_SCOPES),
+        Measure("credit", "currency", ("account", "firm")),
+        Measure("margin_buffer", "currency", ("account", "firm")),
+        Measure("issuer_concentration", "percent", ("account", "firm"), soft=True),
+        Measure("days_to_liquidate", "days", BOOK_SCOPES, soft=True),
+        Measure("ownership", "percent", ("account", "firm")),
+        Measure("sector_exposure", "percent", ("account", "firm"), soft=True),
+        Measure("country_exposure", "percent", ("account", "firm"), soft=True),
+        Measure("currency_exposure", "percent", ("account", "firm"), soft=True),
+        Measure("factor_exposure", "percent", ("account", "firm"), soft=True),
+        Measure("value_at_risk", "currency", BOOK_SCOPES, soft=True),
+        Measure("expected_shortfall", "currency", BOOK_SCOPES, soft=True),
+        Measure("stress_loss", "currency", BOOK_SCOPES, soft=True),
     )
 }
 
@@ -78,6 +100,25 @@ MANDATORY: tuple[tuple[str, str, int], ...] = (
         (measure, scope, 0)
         for measure in ("open_notional", "gross_exposure", "net_exposure", "daily_loss", "drawdown")
         for scope in ("account", "firm")
+    ),
+    *((measure, "tier", 0) for measure in ("dynamic_collar", "price_drift", "spread", "adv_share", "impact")),
+    *((measure, "strategy", 0) for measure in ("repeat_executions", "consecutive_rejects")),
+    ("order_to_trade", "account", 0),
+    *((measure, scope, 0) for measure in ("credit", "margin_buffer") for scope in ("account", "firm")),
+    *(
+        (measure, "firm", 0)
+        for measure in (
+            "beta_exposure",
+            "issuer_concentration",
+            "days_to_liquidate",
+            "ownership",
+            "sector_exposure",
+            "country_exposure",
+            "currency_exposure",
+            "factor_exposure",
+            "value_at_risk",
+            "stress_loss",
+        )
     ),
 )
 """PT-03: (measure, scope type, window seconds) of rows that must exist; standards.md 1.3, scopes."""

@@ -45,7 +45,7 @@ class Strategy:
 
     A flat position enters at a score of at least `enter` in size and leaves below `leave`. It trades in the
     regular session only and is flat `flat_before_close_seconds` before its end. `volatility` names the
-    annualised volatility feature that sizing reads.
+    annualised volatility feature that sizing reads. `version` is what was approved (PT-05).
     """
 
     name: str
@@ -56,6 +56,7 @@ class Strategy:
     flat_before_close_seconds: int = 300
     volatility: str = "volatility_ewma"
     account: str = "main"
+    version: str = "1"
 
     def __post_init__(self) -> None:
         """Refuse thresholds between which a strategy could not stand."""

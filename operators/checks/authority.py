@@ -67,7 +67,7 @@ def unique_identifier(intent: Intent, view: View) -> Answers:
     seen, state = view.state.seen, view.state
     if intent.cl_ord_id in state.reservations or intent.cl_ord_id in state.closed:
         return (failed(DUPLICATE, intent.cl_ord_id, "new"),)
-    if view.market.trading_day > state.trading_day:
+    if view.market.trading_day > state.trading_day or view.market.again:
         return _UNIQUE
     if intent.cl_ord_id in seen:
         return (failed(DUPLICATE, intent.cl_ord_id, "new"),)

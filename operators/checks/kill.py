@@ -61,14 +61,19 @@ def limits_set(_intent: Intent, view: View) -> Answers:
     """PT-03: every mandatory limit has a row that speaks now; measured is how many were found."""
     if not view.sheet.missing:
         return _ALL_SET
-    return tuple(
-        failed(
-            NOT_SET,
-            0.0,
-            1.0,
-            missing.scope,
-            text=f"no {missing.measure} limit"
-            + (f" over {missing.window_seconds} s" if missing.window_seconds else ""),
+    excused = view.params.excused
+    return (
+        tuple(
+            failed(
+                NOT_SET,
+                0.0,
+                1.0,
+                missing.scope,
+                text=f"no {missing.measure} limit"
+                + (f" over {missing.window_seconds} s" if missing.window_seconds else ""),
+            )
+            for missing in view.sheet.missing
+            if missing.measure not in excused
         )
-        for missing in view.sheet.missing
+        or _ALL_SET
     )

@@ -17,6 +17,7 @@ SHORT = Rule("PT-27", "MAX_SHORT", 3, "the position could become too short")
 OPEN = Rule("PT-28", "OPEN_NOTIONAL", 20, "too much is open and not yet executed")
 GROSS = Rule("PT-29", "GROSS_EXP", 3, "the gross exposure could become too large")
 NET = Rule("PT-29", "NET_EXP", 3, "the net exposure could become too large")
+BETA = Rule("PT-29", "BETA_EXP", 3, "the beta-adjusted exposure could become too large")
 
 
 def position_bounds(intent: Intent, view: View) -> Answers:
@@ -52,7 +53,7 @@ def open_notional(_intent: Intent, view: View) -> Answers:
 
 
 def exposures(intent: Intent, view: View) -> Answers:
-    """PT-29: gross and net exposure after the order are within the bound of every scope (base currency).
+    """PT-29: gross, net and beta-adjusted exposure after the order are within every scope's bound (base currency).
 
     Worst case of the open orders: gross adds max(|pos + open buys|, |pos - open sells|) x mark over
     instruments; net is the larger magnitude of the two sums with their signs. The instrument of the order is
@@ -77,7 +78,22 @@ def exposures(intent: Intent, view: View) -> Answers:
         after = _net(held, high, low, buys, sells, unit)
         fails = after > bound.hard and after > _net(held, high, low, 0, 0, unit)
         net.append((after, bound, fails))
-    return worst(GROSS, gross) + worst(NET, net)
+    answers = worst(GROSS, gross) + worst(NET, net)
+    return answers + _beta_exposures(view) if view.params.applies("PT-29 BETA_EXP") else answers
+
+
+def _beta_exposures(view: View) -> Answers:
+    """Compare the sum of beta x value with the bound of every scope, the larger magnitude of its worst cases."""
+    instrument, now_at = view.market.instrument, view.market.now_at
+    known = view.params.known(instrument.name, now_at) if instrument is not None else None
+    if known is None or known.beta is None:
+        return (failed(BETA, "beta unknown", None),)
+    measures: list[tuple[Decimal | int, Bound, bool]] = []
+    for bound in view.sheet.bounds["beta_exposure"]:
+        was, now = view.group_after(bound.scope, "beta", known.beta)
+        after = max(abs(now.high), abs(now.low))
+        measures.append((after, bound, after > bound.hard and after > max(abs(was.high), abs(was.low))))
+    return worst(BETA, measures)
 
 
 def _widest(held: Holding, buys: int, sells: int) -> int:

@@ -64,7 +64,7 @@ def in_time(intent: Intent, view: View) -> Answers:
     """PT-09: the order is neither too old nor from the future, and its signal is in its time.
 
     By TransactTime(60); measured and limit in seconds. A strategy without a signal time to live has none that
-    is young enough.
+    is young enough; of an intent that waited for a person the signal may be older by the time of a hold.
     """
     if not view.sane or not view.identified:
         return (failed(STALE_ORDER, MALFORMED, view.params.tolerances.order_age_seconds),)
@@ -72,6 +72,8 @@ def in_time(intent: Intent, view: View) -> Answers:
     age, signal_age = now_at - intent.transact_time, now_at - intent.signal_at
     order_limit = params.tolerances.order_age_seconds
     ttl = params.signal_ttl.get(intent.strategy, 0)
+    if view.market.again and ttl:
+        ttl += params.hold_time
     failures: list[Check] = []
     if age > params.order_age:
         failures.append(failed(STALE_ORDER, age / SECOND, order_limit))
@@ -112,7 +114,8 @@ def not_repeated(intent: Intent, view: View) -> Answers:
     allowed = view.params.tolerances.duplicates_allowed
     if not view.sane or not view.identified:
         return (failed(DUPLICATE, MALFORMED, float(allowed)),)
-    times = 1 + view.state.recent.count(fingerprint(intent), view.market.now_at, view.params.duplicate_window)
+    before = view.state.recent.count(fingerprint(intent), view.market.now_at, view.params.duplicate_window)
+    times = max(1, before) if view.market.again else 1 + before
     if times <= allowed:
         return (passed(DUPLICATE, float(times), float(allowed)),)
     outcome = Outcome.HOLD if times == allowed + 1 else Outcome.REJECT

@@ -42,7 +42,9 @@ def the_lines(tmp_path):
     (folder / "strategies.yaml").write_text(block("yaml"))
     rules = (DEFAULT / "compliance.yaml").read_text()
     head, tail = rules.split("  strategies:\n")
-    (folder / "compliance.yaml").write_text(f"{head}  strategies:\n{block('yaml', 1)}{tail}")
+    rules = f"{head}  strategies:\n{block('yaml', 1)}{tail}"
+    head, comment, tail = re.split(r"(?<=  algorithms:)(.*\n)", rules, maxsplit=1)
+    (folder / "compliance.yaml").write_text(f"{head}{comment}{block('yaml', 2)}{tail}")
     return folder
 
 

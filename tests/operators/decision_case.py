@@ -51,13 +51,16 @@ def desk_params(splits: tuple[Split, ...] = ()) -> DeskParams:
     universe = Universe(tuple(Instrument(name=name) for name in NAMES))
     compliance = compliance_params(read_settings(), universe)
     wide = msgspec.structs.replace(
-        compliance.tolerances, state_lag_seconds=60, reference_age_seconds={"liquid": 60}
+        compliance.tolerances,
+        state_lag_seconds=60,
+        reference_age_seconds={"liquid": 60},
+        sigma_floor_percent=2.0,
     )
     kinds = dict(zip(STRATEGIES, ("trend", "mean_reversion"), strict=True))
     return DeskParams(
         universe=universe,
         strategies=tuple(Strategy(name, kind, params_of(kind, {})) for name, kind in kinds.items()),
-        compliance=type(compliance)(compliance.limits, compliance.rights, compliance.listed, wide),
+        compliance=compliance.replaced(tolerances=wide),
         sizing=SizingParams(notional_max=Decimal(60_000)),
         venue=VenueParams(),
         sessions=TABLE,

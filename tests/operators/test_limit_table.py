@@ -43,7 +43,7 @@ def found(rows, now_at=0, measure="order_quantity", scope_type="account", scope_
         ({"hard": None}, "limit one: hard is needed"),
         ({"rationale": ""}, "rationale is needed"),
         ({"measure": "order_quantty"}, "unknown measure 'order_quantty'; did you mean 'order_quantity'?"),
-        ({"measure": "zzz"}, "unknown measure 'zzz'; allowed: consecutive_losses"),
+        ({"measure": "zzz"}, "unknown measure 'zzz'; allowed: adv_share, adv_share_warn"),
         (
             {"scope_type": "acount"},
             "scope_type of order_quantity is one of instrument tier account strategy; 'acount'",

@@ -11,9 +11,18 @@ from domain.market import SECOND, Session
 from domain.orders import ExecType, Execution, Intent, OrderTerms, OrdStatus, OrdType, Side, TimeInForce
 from operators.checks.registry import CHECKS
 from operators.compliance import Assessment, decide, evaluate
-from operators.compliance_rules import ComplianceParams, Restriction, Rights, RightsTable, Tolerances
-from operators.compliance_state import ComplianceState, Standing, set_standing
-from operators.compliance_view import Market, Reference, Watermarks, view_of
+from operators.compliance_counters import RiskFigures
+from operators.compliance_facts import facts_of
+from operators.compliance_rules import (
+    ComplianceParams,
+    Restriction,
+    Rights,
+    RightsTable,
+    Tolerances,
+    approvers_table,
+)
+from operators.compliance_state import ComplianceState, Standing, hear, set_risk, set_standing
+from operators.compliance_view import Market, Protected, Reference, Watermarks, view_of
 from operators.limit_rows import limit_table
 from operators.limits import MANDATORY, MEASURES
 
@@ -30,9 +39,8 @@ class Desk:
     def __init__(self) -> None:
         self.rows: dict[tuple[str, str, str, int], dict[str, Any]] = {}
         for measure, scope_type, window in MANDATORY:
-            self.limit(
-                measure, scope_type, 50 if MEASURES[measure].unit == "percent" else 10**9, window=window
-            )
+            far = 50 if MEASURES[measure].unit == "percent" else 10**9
+            self.limit(measure, scope_type, 0 if measure == "margin_buffer" else far, window=window)
         self.rights = RightsTable(
             {"main": Rights()},
             {"ann": Rights()},
@@ -40,7 +48,55 @@ class Desk:
         )
         self.listed: tuple[Restriction, ...] = ()
         self.tolerances = Tolerances()
+        self.inputs: dict[str, list[dict[str, Any]]] = {
+            "algorithms": [
+                {
+                    "strategy": "trend",
+                    "version": "7",
+                    "instruments_max": 9,
+                    "venues_max": 9,
+                    "orders_max": 10**9,
+                    "position_max": 10**12,
+                }
+            ],
+            "instruments": [
+                {
+                    "instrument": name,
+                    "adv20": 10**12,
+                    "sigma_daily_percent": 2,
+                    "beta": "1.2",
+                    "sector": "tech",
+                    "country": "US",
+                    "shares_outstanding": 10**12,
+                    "spread_median": "0.02",
+                    "factors": "value:0.5 size:-1",
+                }
+                for name in ("ACME", "OTHER")
+            ],
+            "margin_rates": [{"tier": tier, "rate_percent": 25} for tier in ("liquid", "odd")],
+            "mandates": [{"account": "main"}],
+            "locates": [
+                {"locate_id": "ETB", "instrument": n, "kind": "easy_to_borrow"} for n in ("ACME", "OTHER")
+            ],
+            "bands": [{"instrument": name, "lower": 1, "upper": 1000} for name in ("ACME", "OTHER")],
+            **{
+                name: []
+                for name in (
+                    "sanctions",
+                    "pre_borrow",
+                    "short_sale_restrictions",
+                    "breakers",
+                    "client_orders",
+                    "credit",
+                )
+            },
+        }
+        self.not_applicable: dict[str, str] = {}
+        self.approvers: dict[str, Any] = {}
         self.state = ComplianceState()
+        figures = RiskFigures(NOW, *[Decimal(0)] * 2, *[{"ACME": Decimal(0), "OTHER": Decimal(0)}] * 2)
+        set_risk(self.state, "firm:firm", figures)
+        hear(self.state, "XNAS", NOW, 3600 * SECOND)
         for scope in ("account:main", "firm:firm", "strategy:trend", "desk:equities"):
             set_standing(self.state, scope, Standing(Decimal(10_000_000), Decimal(0), Decimal(0)))
 
@@ -75,7 +131,16 @@ class Desk:
     @property
     def params(self) -> ComplianceParams:
         """Return the rules as they are now."""
-        return ComplianceParams(limit_table(self.rows.values()), self.rights, self.listed, self.tolerances)
+        return ComplianceParams(
+            limit_table(self.rows.values()),
+            self.rights,
+            self.listed,
+            self.tolerances,
+            facts=facts_of(self.inputs),
+            not_applicable=self.not_applicable,
+            deployed={"trend": "7"},
+            approvers=approvers_table(self.approvers),
+        )
 
     def instrument(self, **changes: Any) -> Instrument:
         """Return the instrument that is traded."""
@@ -120,6 +185,10 @@ class Desk:
             "halted": False,
             "reference": Reference(Decimal(100), "mid", changes.get("now_at", NOW)),
             "watermarks": Watermarks(*[changes.get("now_at", NOW)] * 5),
+            "bid": Decimal("99.99"),
+            "ask": Decimal("100.01"),
+            "sigma": Decimal("0.001"),
+            "protected": (Protected("XNAS", Decimal("99.99"), Decimal("100.01")),),
         }
         return Market(**fields | changes)
 

@@ -90,7 +90,7 @@ def test_in_the_soft_zone_an_order_is_clipped_to_what_reduces(desk, quantity, ou
     stand(desk, loss=200_000)
     set_position(desk.state, "main", "trend", "equities", "ACME", 100)
 
-    assessment = desk.decide(desk.intent(side=Side.SELL, order_qty=quantity))
+    assessment = desk.decide(desk.intent(side=Side.SELL_SHORT, order_qty=quantity))
 
     assert (assessment.kind, assessment.order_qty) == (VerdictKind.APPROVED, sent)
     assert [check.outcome.value for check in assessment.checks if check.code == "LOSS_LIMIT"] == [outcome]
@@ -104,9 +104,9 @@ def test_a_clip_is_to_whole_lots(desk):
     set_position(desk.state, "main", "trend", "equities", "ACME", 150)
     market = desk.market(instrument=desk.instrument(lot_size=100))
 
-    clipped = desk.evaluate(desk.intent(side=Side.SELL, order_qty=200), market)
+    clipped = desk.evaluate(desk.intent(side=Side.SELL_SHORT, order_qty=200), market)
     set_position(desk.state, "main", "trend", "equities", "ACME", 50)
-    nothing_left = desk.evaluate(desk.intent(side=Side.SELL, order_qty=200), market)
+    nothing_left = desk.evaluate(desk.intent(side=Side.SELL_SHORT, order_qty=200), market)
 
     assert (clipped.kind, clipped.order_qty) == (VerdictKind.APPROVED, 100)
     assert (nothing_left.kind, nothing_left.order_qty) == (VerdictKind.REFUSED, 0)

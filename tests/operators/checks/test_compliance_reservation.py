@@ -61,7 +61,7 @@ def test_an_acknowledgement_changes_nothing(desk):
 
 @pytest.mark.parametrize("end", ENDS)
 def test_the_end_of_an_order_is_taken_once(desk, end):
-    intent = desk.intent(side=Side.SELL)
+    intent = desk.intent(side=Side.SELL_SHORT)
     desk.decide(intent)
 
     answers = [settle(desk.state, desk.execution(intent, 0, end)) for _ in range(3)]
@@ -134,7 +134,7 @@ ACTIONS = st.lists(
         st.tuples(
             st.just("ask"),
             st.sampled_from(["ACME", "OTHER"]),
-            st.sampled_from([Side.BUY, Side.SELL]),
+            st.sampled_from([Side.BUY, Side.SELL_SHORT]),
             st.integers(1, 250),
         ),
         st.tuples(st.just("fill"), st.integers(0, 30), st.integers(1, 250), st.booleans()),
@@ -208,7 +208,7 @@ class Interleaving:
         for symbol in ("ACME", "OTHER"):
             live = [(i, f) for i, f in self.orders if i.symbol == symbol and i.cl_ord_id not in self.ended]
             buys = sum(i.order_qty - f for i, f in live if i.side is Side.BUY)
-            sells = sum(i.order_qty - f for i, f in live if i.side is Side.SELL)
+            sells = sum(i.order_qty - f for i, f in live if i.side is Side.SELL_SHORT)
             position = self.truth.get(symbol, 0)
             for scope in SCOPES:
                 held = state.holdings.get((scope, symbol))

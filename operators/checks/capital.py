@@ -1,0 +1,85 @@
+"""Credit and margin (PT-30, PT-31): is there enough to pay for the order, and to cover it?"""
+
+from decimal import Decimal
+
+from domain.decisions import Check
+from domain.orders import Intent
+from operators.checks.answers import MALFORMED, UNPRICED, Answers, Rule, failed, passed, unlimited
+from operators.compliance_view import View
+from operators.group_exposures import ZERO
+
+CREDIT = Rule("PT-30", "CREDIT_LIMIT", 25, "the customer's credit is used up")
+CAPITAL = Rule("PT-30", "CAPITAL_LIMIT", 25, "the firm's capital is used up")
+MARGIN = Rule("PT-31", "MARGIN", 25, "what is left after margin is below the buffer")
+
+
+def credit(intent: Intent, view: View) -> Answers:
+    """PT-30: gross value after the order, with what is used elsewhere, is within the threshold of customer and firm.
+
+    Orders entered count, not fills (base currency). An order that adds nothing is let through. Source: 17 CFR
+    240.15c3-5(c)(1)(i).
+    """
+    bounds = view.sheet.bounds["credit"]
+    if not bounds:
+        return unlimited(CREDIT, None)
+    if view.unit_value is None:
+        return (failed(CREDIT, UNPRICED if view.sane else MALFORMED, bounds[0].limit),)
+    now_at, answers, fullest = view.market.now_at, list[Check](), list[tuple[Decimal, Check]]()
+    for bound in bounds:
+        rule = CAPITAL if bound.level == "firm" else CREDIT
+        elsewhere = view.params.facts.credit.at(bound.scope, now_at)
+        used, after = _gross(intent, view, bound.scope)
+        total = after + (elsewhere.used if elsewhere is not None else ZERO)
+        if total > bound.hard and after > used:
+            answers.append(failed(rule, float(total), bound.limit, bound.scope))
+        else:
+            share = total / bound.divisor
+            fullest.append((share, passed(rule, float(total), bound.limit, bound.scope)))
+    return tuple(answers) or (max(fullest, key=_share)[1],)
+
+
+def _share(pair: tuple[Decimal, Check]) -> Decimal:
+    return pair[0]
+
+
+def _gross(intent: Intent, view: View, scope: str) -> tuple[Decimal, Decimal]:
+    """Return the gross exposure of a scope before the order and after it, worst case of open orders."""
+    held, everything = view.holding(scope, intent.symbol), view.exposure(scope)
+    unit = view.unit_value if view.unit_value is not None else ZERO
+    high, low = held.position + held.open_buys, held.position - held.open_sells
+    rest = everything.gross - held.gross
+    before = max(abs(high), abs(low))
+    if view.sign > 0:
+        high += view.quantity
+    else:
+        low -= view.quantity
+    return rest + before * unit, rest + max(abs(high), abs(low)) * unit
+
+
+def margin(_intent: Intent, view: View) -> Answers:
+    """PT-31: equity less the margin of all positions and open orders, this one included, is at least the buffer.
+
+    Margin is the tier's rate of the worst-case value (base currency). An order that needs no more is let through.
+    """
+    bounds, instrument = view.sheet.bounds["margin_buffer"], view.market.instrument
+    if not bounds:
+        return unlimited(MARGIN, None)
+    if view.unit_value is None or instrument is None:
+        return (failed(MARGIN, UNPRICED if view.sane else MALFORMED, bounds[0].limit),)
+    rate = view.params.facts.margin_rates.at(instrument.tier, view.market.now_at)
+    if rate is None:
+        return (failed(MARGIN, f"no rate of tier {instrument.tier}", bounds[0].limit),)
+    answers: list[Check] = []
+    least: tuple[Decimal, Check] | None = None
+    for bound in bounds:
+        equity = view.state.equities.get(bound.scope)
+        if equity is None or not equity.is_finite():
+            answers.append(failed(MARGIN, "equity unknown", bound.limit, bound.scope))
+            continue
+        before, after = view.group_after(bound.scope, "margin", rate.rate_percent / 100)
+        left = equity - after.gross
+        if left < bound.hard and after.gross > before.gross:
+            answers.append(failed(MARGIN, float(left), bound.limit, bound.scope))
+        elif least is None or left - bound.hard < least[0]:
+            least = left - bound.hard, passed(MARGIN, float(left), bound.limit, bound.scope)
+    return tuple(answers) or (() if least is None else (least[1],))
