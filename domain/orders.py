@@ -27,13 +27,19 @@ class OrdType(StrEnum):
 
     MARKET = "1"
     LIMIT = "2"
+    STOP = "3"
+    STOP_LIMIT = "4"
 
 
 class TimeInForce(StrEnum):
     """FIX TimeInForce(59)."""
 
     DAY = "0"
+    GOOD_TILL_CANCEL = "1"
+    AT_THE_OPENING = "2"
     IMMEDIATE_OR_CANCEL = "3"
+    FILL_OR_KILL = "4"
+    AT_THE_CLOSE = "7"
 
 
 class OrdStatus(StrEnum):
@@ -43,22 +49,38 @@ class OrdStatus(StrEnum):
     NEW = "0"
     PARTIALLY_FILLED = "1"
     FILLED = "2"
+    DONE_FOR_DAY = "3"
     CANCELED = "4"
     PENDING_CANCEL = "6"
+    STOPPED = "7"
     REJECTED = "8"
+    SUSPENDED = "9"
+    CALCULATED = "B"
     EXPIRED = "C"
+    PENDING_REPLACE = "E"
 
 
 class ExecType(StrEnum):
-    """FIX ExecType(150)."""
+    """FIX ExecType(150): why a report was sent."""
 
     PENDING_NEW = "A"
     NEW = "0"
-    TRADE = "F"
+    DONE_FOR_DAY = "3"
     CANCELED = "4"
+    REPLACED = "5"
     PENDING_CANCEL = "6"
+    STOPPED = "7"
     REJECTED = "8"
+    SUSPENDED = "9"
+    CALCULATED = "B"
     EXPIRED = "C"
+    RESTATED = "D"
+    PENDING_REPLACE = "E"
+    TRADE = "F"
+    TRADE_CORRECT = "G"
+    TRADE_CANCEL = "H"
+    ORDER_STATUS = "I"
+    TRIGGERED = "L"
 
 
 class LastLiquidityInd(IntEnum):
@@ -69,6 +91,11 @@ class LastLiquidityInd(IntEnum):
 
 
 FINAL = frozenset({OrdStatus.FILLED, OrdStatus.CANCELED, OrdStatus.REJECTED, OrdStatus.EXPIRED})
+"""Nothing more is expected of the order; a bust or a replace can still make a filled one work again."""
+ENDED = FINAL - {OrdStatus.FILLED}
+"""The order is over for good, unless its venue reinstates it."""
+IDLE = FINAL | {OrdStatus.DONE_FOR_DAY, OrdStatus.CALCULATED}
+"""LeavesQty(151) is 0 in these (standards.md 5.1, invariant 1)."""
 
 
 class OrderTerms(Record, frozen=True, kw_only=True):

@@ -34,7 +34,8 @@ from operators.decision_records import (
 from operators.desk_market import market_of
 from operators.desk_state import DeskParams, DeskState, Working
 from operators.marks import exact_mark, mark_price, split_mark
-from operators.orders import Applied, OrderState, apply_report
+from operators.order_rules import Applied
+from operators.orders import OrderState, apply_report
 from operators.positions import (
     apply_execution,
     apply_split,

@@ -1,251 +1,361 @@
 """Orders: what state is an order in after each report about it?
 
 Key     order
-In      Execution
-Out     what became of the report: in effect, repeated, waiting for an earlier one, superseded, or a break
-State   OrderState: status, quantities, ExecIDs seen, reports that came too early; bounded by the order's reports
+In      Execution, OrderReport, OrderCancelReject
+Out     what became of the report: in effect, repeated, waiting for an earlier one, or a break
+State   OrderState: the reports by their `sequence`, and what they come to; bounded by the order's reports
 Time    none; reports may come twice and in any order, `sequence` of their source tells which was first
 Silence never: every report gets one answer
 
-Rules and invariants of standards.md 5.1. The state is a function of the set of reports, not of the order in which they
-came in: fills chain by CumQty(14), so a report whose predecessor is missing waits, and the status is that of the last
-report by `sequence`, or of the first end.
+Rules and invariants of standards.md 5.1. The state is what the reports come to when they are read in the order of
+their `sequence`, so it is a function of the set of reports and not of the order in which they came in. A report that
+comes behind all others is read on the spot; one that comes late has all read again. CumQty is the sum of the fills
+that are here: what the venue says is filled and is not here is the `gap`, which a status request or the drop copy
+closes. Where the answer to a status request says so, the gap is filled by an execution of our own making, whose
+ExecID is a function of what it stands for, until the true ones come.
 """
 
+from bisect import insort
 from dataclasses import dataclass, field
 from decimal import Decimal
-from enum import StrEnum
+from typing import Any, NamedTuple
 
-from domain.orders import FINAL, ExecType, Execution, Order, OrdStatus
+from domain.envelope import record_id
+from domain.order_messages import OrderCancelReject, OrderReport, OrderRequest, Report, RequestKind
+from domain.orders import ENDED, FINAL, IDLE, ExecType, Execution, Order, OrdStatus
+from operators.order_rules import (
+    AMENDING,
+    BREAKS,
+    REVIVING,
+    Applied,
+    average_fits,
+    contradiction,
+    disagreement,
+)
 
-TRANSITIONS: dict[OrdStatus, frozenset[OrdStatus]] = {
-    OrdStatus.PENDING_NEW: frozenset(
-        {
-            OrdStatus.PENDING_NEW,
-            OrdStatus.NEW,
-            OrdStatus.PARTIALLY_FILLED,
-            OrdStatus.FILLED,
-            OrdStatus.PENDING_CANCEL,
-            OrdStatus.CANCELED,
-            OrdStatus.REJECTED,
-            OrdStatus.EXPIRED,
-        }
-    ),
-    OrdStatus.NEW: frozenset(
-        {
-            OrdStatus.NEW,
-            OrdStatus.PARTIALLY_FILLED,
-            OrdStatus.FILLED,
-            OrdStatus.PENDING_CANCEL,
-            OrdStatus.CANCELED,
-            OrdStatus.REJECTED,
-            OrdStatus.EXPIRED,
-        }
-    ),
-    OrdStatus.PARTIALLY_FILLED: frozenset(
-        {
-            OrdStatus.PARTIALLY_FILLED,
-            OrdStatus.FILLED,
-            OrdStatus.PENDING_CANCEL,
-            OrdStatus.CANCELED,
-            OrdStatus.EXPIRED,
-        }
-    ),
-    OrdStatus.PENDING_CANCEL: frozenset(
-        {
-            OrdStatus.NEW,
-            OrdStatus.PARTIALLY_FILLED,
-            OrdStatus.FILLED,
-            OrdStatus.PENDING_CANCEL,
-            OrdStatus.CANCELED,
-            OrdStatus.REJECTED,
-            OrdStatus.EXPIRED,
-        }
-    ),
-    OrdStatus.FILLED: frozenset(),
-    OrdStatus.CANCELED: frozenset(),
-    OrdStatus.REJECTED: frozenset(),
-    OrdStatus.EXPIRED: frozenset(),
-}
-"""Which status may follow which (5.1, first table and the platform's additions).
-
-The table is closed under reports left out: where A leads to B and B to C without a fill, A leads to C, so that a New or
-PendingCancel that comes late or never does no harm."""
-PAIRS: dict[ExecType, frozenset[OrdStatus]] = {
-    ExecType.PENDING_NEW: frozenset({OrdStatus.PENDING_NEW}),
-    ExecType.NEW: frozenset({OrdStatus.NEW}),
-    ExecType.TRADE: frozenset({OrdStatus.PARTIALLY_FILLED, OrdStatus.FILLED, OrdStatus.PENDING_CANCEL}),
-    ExecType.PENDING_CANCEL: frozenset({OrdStatus.PENDING_CANCEL}),
-    ExecType.CANCELED: frozenset({OrdStatus.CANCELED}),
-    ExecType.REJECTED: frozenset({OrdStatus.REJECTED}),
-    ExecType.EXPIRED: frozenset({OrdStatus.EXPIRED}),
-}
-"""Which status a report of each kind may carry (5.1)."""
+_PENDING = frozenset({OrdStatus.PENDING_CANCEL, OrdStatus.PENDING_REPLACE})
+_NAMES_ORIGINAL = frozenset({ExecType.PENDING_CANCEL, ExecType.PENDING_REPLACE, ExecType.CANCELED})
+"""Kinds of report that answer a request: OrigClOrdID(41) is the one in force, ClOrdID(11) the request's own."""
+_PENDING_KINDS = frozenset({ExecType.PENDING_CANCEL, ExecType.PENDING_REPLACE})
+_TERMS_CHANGE = frozenset({ExecType.REPLACED, ExecType.RESTATED, ExecType.ORDER_STATUS})
+_SMALLEST = Decimal("0.00000001")
+_ZERO = Decimal(0)
 
 
-class Applied(StrEnum):
-    """What became of a report; a member of `BREAKS` is to be looked into by a person."""
+class Fill(NamedTuple):
+    """A fill: quantity, price and fee; `amended_by` names the bust or correction, empty while it stands."""
 
-    APPLIED = "applied"
-    REPEATED = "repeated"
-    EARLY = "early"
-    SUPERSEDED = "superseded"
-    LATE_FILL = "late_fill"
-    ILLEGAL_PAIR = "illegal_pair"
-    ILLEGAL_TRANSITION = "illegal_transition"
-    OVERFILLED = "overfilled"
-    QUANTITIES_DISAGREE = "quantities_disagree"
-    PRICES_DISAGREE = "prices_disagree"
-    WRONG_ORDER = "wrong_order"
-
-
-BREAKS = frozenset(Applied) - {Applied.APPLIED, Applied.REPEATED, Applied.EARLY, Applied.SUPERSEDED}
-"""Answers to reports that do not fit. All but `LATE_FILL` leave the state as it was."""
-_ENDS_UNFILLED = frozenset({OrdStatus.CANCELED, OrdStatus.EXPIRED})
-_UNFILLED = frozenset({OrdStatus.PENDING_NEW, OrdStatus.NEW, OrdStatus.REJECTED})
+    quantity: int
+    price: Decimal
+    commission: Decimal
+    amended_by: str = ""
 
 
 @dataclass
 class OrderState:
-    """An order and what has happened to it.
+    """An order, what was asked about it, and what its venue has said.
 
-    `notional` is the exact sum of LastQty x LastPx over its fills, `reported_sequence` the `sequence` of the last
-    report in effect, `early` the reports that wait for an earlier one, by ExecID.
+    `reports` are by (sequence, name), `answers` what became of each by its name. The rest is what the reports come
+    to: the terms in force, `fills` by ExecID, `orphans` (busts and corrections of fills that are not here, by
+    ExecRefID), `claimed_qty` (the last CumQty of the venue), and what a status report told of fills that are not here
+    (`imputed_qty` and its value). `unknown_since` (ns UTC) is when an acknowledgement was missed.
     """
 
     order: Order
-    status: OrdStatus = OrdStatus.PENDING_NEW
-    cum_qty: int = 0
-    notional: Decimal = Decimal(0)
-    exec_ids: set[str] = field(default_factory=set)
-    reported_sequence: int = -1
-    early: dict[str, Execution] = field(default_factory=dict)
+    requests: dict[str, OrderRequest] = field(default_factory=dict)
+    reports: list[tuple[int, str, Report]] = field(default_factory=list)
+    unknown_since: int | None = None
+    answers: dict[str, Applied] = field(init=False)
+    answered: set[str] = field(init=False)
+    status: OrdStatus = field(init=False)
+    cl_ord_id: str = field(init=False)
+    order_qty: int = field(init=False)
+    price: Decimal | None = field(init=False)
+    fills: dict[str, Fill] = field(init=False)
+    orphans: dict[str, str] = field(init=False)
+    filled_qty: int = field(init=False)
+    filled_value: Decimal = field(init=False)
+    claimed_qty: int = field(init=False)
+    imputed_qty: int = field(init=False)
+    imputed_value: Decimal = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Be an order of which nothing was said."""
+        self.forget()
+
+    def __setstate__(self, stored: dict[str, Any]) -> None:
+        """Be what was stored, also by a version that kept only what the reports came to."""
+        if "early" not in stored:
+            self.__dict__.update(stored)
+            return
+        self.order, self.requests, self.reports, self.unknown_since = stored["order"], {}, [], None
+        self.forget()
+        self.status, self.filled_value = stored["status"], stored["notional"]
+        self.filled_qty = self.claimed_qty = stored["cum_qty"]
+        self.answers = dict.fromkeys(stored["exec_ids"], Applied.APPLIED)
+
+    def forget(self) -> None:
+        """Be what the order was before any report."""
+        self.answers, self.answered, self.fills, self.orphans = {}, set(), {}, {}
+        self.status, self.cl_ord_id = OrdStatus.PENDING_NEW, self.order.cl_ord_id
+        self.order_qty, self.price = self.order.order_qty, self.order.price
+        self.filled_qty = self.claimed_qty = self.imputed_qty = 0
+        self.filled_value = self.imputed_value = _ZERO
+
+    @property
+    def cum_qty(self) -> int:
+        """Return CumQty(14): the sum of the fills that stand, and of what a status report said of others."""
+        return self.filled_qty + self.imputed_qty
+
+    @property
+    def notional(self) -> Decimal:
+        """Return the sum of LastQty x LastPx over the same."""
+        return self.filled_value + self.imputed_value
 
     @property
     def leaves_qty(self) -> int:
         """Return LeavesQty(151): what may still be filled."""
-        return 0 if self.status in FINAL else self.order.order_qty - self.cum_qty
+        return 0 if self.status in IDLE else max(0, self.order_qty - self.cum_qty)
 
     @property
     def avg_px(self) -> Decimal:
         """Return AvgPx(6), 0 before the first fill."""
-        return self.notional / self.cum_qty if self.cum_qty else Decimal(0)
+        return self.notional / self.cum_qty if self.cum_qty else _ZERO
+
+    @property
+    def gap(self) -> int:
+        """Return how much more the venue says is filled than is known here, below 0 how much less."""
+        return self.claimed_qty - self.cum_qty
+
+    @property
+    def is_unknown(self) -> bool:
+        """Say whether the venue was to speak and has not: the order may be working there, or not."""
+        return self.unknown_since is not None and not self.reports
+
+    @property
+    def is_over(self) -> bool:
+        """Say whether nothing more is expected: the status is final, and every fill is here."""
+        return self.status in FINAL and self.gap == 0 and not self.orphans
 
 
-def apply_report(state: OrderState, execution: Execution) -> Applied:
-    """Change `state` by an execution report, and say what became of it.
+def name_of(report: Report) -> str:
+    """Return what a report is known by: its ExecID, or its record_id where it has none."""
+    return report.exec_id if isinstance(report, Execution) else report.record_id
 
-    Idempotent on ExecID(17). Invariants 1 and 2 of 5.1: LeavesQty = OrderQty - CumQty while working and 0 when
-    final, CumQty = sum of LastQty, never above OrderQty. A fill behind a cancel or an expiry is real: it counts,
-    the order stays ended, and the answer is the break `LATE_FILL`, in whichever order the two come in. An order
-    filled whole while a cancel is pending is Filled, for the cancel reject that follows is no execution report.
-    After a report in effect, ask `apply_waiting`.
+
+def apply_report(state: OrderState, report: Report) -> Applied:
+    """Change `state` by a report, and say what became of it.
+
+    Idempotent on ExecID(17). Invariants 1 to 5 of 5.1: LeavesQty = OrderQty - CumQty while working and 0 when it is
+    not, CumQty = sum of LastQty of the fills that were not busted. A fill behind a cancel or an expiry is real: it
+    counts, the order stays ended, and the answer is the break `LATE_FILL`; a fill too many counts as well
+    (`OVERFILLED`). What a report did to the answers of others stands in `state.answers`.
     """
-    if not _same_order(state.order, execution):
+    if not _same_order(state, report):
         return Applied.WRONG_ORDER
-    if execution.exec_id in state.exec_ids or execution.exec_id in state.early:
-        return Applied.REPEATED
-    contradiction = _contradiction(state.order, execution)
-    if contradiction is not None:
-        return contradiction
-    if execution.sequence <= state.reported_sequence:
-        return _behind(state, execution)
-    if state.cum_qty + execution.last_qty > state.order.order_qty:
-        return Applied.OVERFILLED
-    before = execution.cum_qty - execution.last_qty
-    if before > state.cum_qty:
-        state.early[execution.exec_id] = execution
-        return Applied.EARLY
-    if before < state.cum_qty:
-        return Applied.QUANTITIES_DISAGREE
-    return _in_turn(state, execution)
+    name = name_of(report)
+    if name in state.answers:
+        return _again(state, name, report)
+    place = (report.sequence, name, report)
+    behind = bool(state.reports) and place[:2] < state.reports[-1][:2]
+    insort(state.reports, place, key=_place)
+    if behind:
+        read_again(state)
+    else:
+        state.answers[name] = _read(state, report)
+    return state.answers[name]
 
 
-def apply_waiting(state: OrderState) -> list[tuple[Execution, Applied]]:
-    """Apply the reports that came too early and whose turn has come; return them in order, with what became of them."""
-    answers: list[tuple[Execution, Applied]] = []
-    while True:
-        ready = [
-            report for report in state.early.values() if report.cum_qty - report.last_qty <= state.cum_qty
-        ]
-        if not ready:
-            return answers
-        report = min(ready, key=lambda waiting: waiting.sequence)
-        del state.early[report.exec_id]
-        answers.append((report, apply_report(state, report)))
+def read_again(state: OrderState) -> None:
+    """Work out the state from all its reports."""
+    state.forget()
+    for _, name, report in state.reports:
+        state.answers[name] = _read(state, report)
 
 
-def _same_order(order: Order, execution: Execution) -> bool:
+def _place(entry: tuple[int, str, Report]) -> tuple[int, str]:
+    return entry[:2]
+
+
+def _same_order(state: OrderState, report: Report) -> bool:
     """Say whether a report speaks of this order in everything that is booked by."""
-    return (
-        execution.order_id == order.order_id
-        and execution.cl_ord_id == order.cl_ord_id
-        and execution.account == order.account
-        and execution.strategy == order.strategy
-        and execution.symbol == order.symbol
-        and execution.side is order.side
-        and execution.order_qty == order.order_qty
+    order = state.order
+    same = report.order_id == order.order_id and (
+        report.cl_ord_id == order.cl_ord_id or report.cl_ord_id in state.requests
     )
+    same = same and (report.account, report.strategy, report.symbol) == (
+        order.account,
+        order.strategy,
+        order.symbol,
+    )
+    return same and (isinstance(report, OrderCancelReject) or report.side is order.side)
 
 
-def _contradiction(order: Order, execution: Execution) -> Applied | None:
-    """Return what a report says against itself, whatever the state."""
-    status, cum_qty = execution.ord_status, execution.cum_qty
-    if status not in PAIRS[execution.exec_type]:
-        return Applied.ILLEGAL_PAIR
-    if cum_qty > order.order_qty:
+def _again(state: OrderState, name: str, report: Report) -> Applied:
+    """Answer a report whose name was seen before: the same one again, or another one under its name."""
+    known = next((each for _, own, each in state.reports if own == name), report)
+    if isinstance(known, Execution) and isinstance(report, Execution):
+        same = _said(known) == _said(report)
+        return Applied.REPEATED if same else Applied.EXEC_ID_REUSED
+    return Applied.REPEATED
+
+
+def _said(report: Execution) -> tuple[object, ...]:
+    return (report.exec_type, report.ord_status, report.last_qty, report.last_px, report.cum_qty)
+
+
+def _read(state: OrderState, report: Report) -> Applied:
+    """Read the next report in order."""
+    if isinstance(report, OrderCancelReject):
+        return _refused(state, report)
+    wrong = contradiction(report)
+    if wrong is not None:
+        return wrong
+    if state.status in ENDED:
+        return _after_end(state, report)
+    wrong = disagreement(state.status, state.cum_qty, report)
+    if wrong is not None:
+        return wrong
+    terms = _follow_terms(state, report)
+    state.status = report.ord_status
+    return _count(state, report) or terms or Applied.APPLIED
+
+
+def _follow_terms(state: OrderState, report: Execution) -> Applied | None:
+    """Let the replace be in force that a report names, and take OrderQty from it; say where it was not asked."""
+    named = report.cl_ord_id
+    if report.exec_type in _NAMES_ORIGINAL and isinstance(report, OrderReport) and report.orig_cl_ord_id:
+        named = report.orig_cl_ord_id
+    request = state.requests.get(named)
+    if report.exec_type in {ExecType.CANCELED, ExecType.REPLACED}:
+        state.answered.add(report.cl_ord_id)
+    waits = report.exec_type in _PENDING_KINDS and named == report.cl_ord_id
+    if request is not None and request.kind is RequestKind.REPLACE and not waits:
+        state.cl_ord_id, state.price = named, request.price
+        state.answered.add(named)
+        asked = max(request.order_qty, report.cum_qty)
+    else:
+        asked = state.order_qty
+    if isinstance(report, OrderReport) and report.price is not None:
+        state.price = report.price
+    same = report.order_qty in {state.order_qty, asked}
+    state.order_qty = report.order_qty
+    return None if same or report.exec_type in _TERMS_CHANGE else Applied.TERMS_DISAGREE
+
+
+def _count(state: OrderState, report: Execution) -> Applied | None:
+    """Take in what a report says was filled, busted, corrected or counted; return what is wrong with it."""
+    answer: Applied | None = None
+    if report.exec_type is ExecType.TRADE:
+        _add(state, report.exec_id, Fill(report.last_qty, report.last_px or _ZERO, report.commission))
+    elif report.exec_type in AMENDING:
+        answer = _amend(state, report)
+    elif report.exec_type is ExecType.ORDER_STATUS:
+        answer = _impute(state, report)
+    state.claimed_qty = report.cum_qty
+    if report.cum_qty > report.order_qty:
         return Applied.OVERFILLED
-    trade = execution.exec_type is ExecType.TRADE
-    fits = execution.last_qty >= 1 and execution.last_px is not None if trade else execution.last_qty == 0
-    fits = fits and cum_qty >= execution.last_qty
-    fits = fits and execution.leaves_qty == (0 if status in FINAL else order.order_qty - cum_qty)
-    if status in _UNFILLED:
-        fits = fits and cum_qty == 0
-    elif status is OrdStatus.PARTIALLY_FILLED:
-        fits = fits and 0 < cum_qty < order.order_qty
-    elif status is OrdStatus.FILLED:
-        fits = fits and cum_qty == order.order_qty
-    return None if fits else Applied.QUANTITIES_DISAGREE
-
-
-def _behind(state: OrderState, execution: Execution) -> Applied:
-    """Answer a report that is older than the last one in effect; an end ends the order all the same."""
-    if execution.exec_type is ExecType.TRADE or execution.cum_qty > state.cum_qty:
-        return Applied.QUANTITIES_DISAGREE
-    if execution.ord_status not in FINAL:
-        state.exec_ids.add(execution.exec_id)
-        return Applied.SUPERSEDED
-    if execution.ord_status not in _ENDS_UNFILLED or state.status in _ENDS_UNFILLED:
-        return Applied.ILLEGAL_TRANSITION
-    state.status = execution.ord_status
-    state.exec_ids.add(execution.exec_id)
-    return Applied.LATE_FILL
-
-
-def _in_turn(state: OrderState, execution: Execution) -> Applied:
-    """Take a report into effect that follows on the last one."""
-    late = state.status in _ENDS_UNFILLED and execution.exec_type is ExecType.TRADE
-    if not late and execution.ord_status not in TRANSITIONS[state.status]:
-        return Applied.ILLEGAL_TRANSITION
-    price = execution.last_px if execution.last_px is not None else Decimal(0)
-    notional = state.notional + execution.last_qty * price
-    if not _average_fits(execution, notional):
+    if answer is None and state.gap == 0 and not average_fits(report, state.notional):
         return Applied.PRICES_DISAGREE
-    state.notional = notional
-    state.cum_qty = execution.cum_qty
-    state.reported_sequence = execution.sequence
-    state.exec_ids.add(execution.exec_id)
-    if late:
+    return answer
+
+
+def _add(state: OrderState, exec_id: str, fill: Fill) -> None:
+    state.fills[exec_id] = fill
+    state.filled_qty += fill.quantity
+    state.filled_value += fill.quantity * fill.price
+
+
+def _amend(state: OrderState, report: Execution) -> Applied | None:
+    """Bust or correct the fill that a report refers to; one that is not here is waited for (invariant 4)."""
+    reference = report.exec_ref_id if isinstance(report, OrderReport) else ""
+    fill = state.fills.get(reference)
+    while fill is not None and fill.amended_by in state.fills:
+        reference = fill.amended_by
+        fill = state.fills[reference]
+    if fill is None:
+        state.orphans[reference] = report.exec_id
+        return Applied.EARLY
+    if fill.amended_by:
+        return Applied.REPEATED
+    state.fills[reference] = fill._replace(amended_by=report.exec_id)
+    state.filled_qty -= fill.quantity
+    state.filled_value -= fill.quantity * fill.price
+    if report.exec_type is ExecType.TRADE_CORRECT:
+        _add(state, report.exec_id, Fill(report.last_qty, report.last_px or _ZERO, fill.commission))
+    return None
+
+
+def _impute(state: OrderState, report: Execution) -> Applied | None:
+    """Take the venue's word for what is filled, where its own reports of that are not here.
+
+    What was asked before the question and is not pending at the venue is answered by it: messages to a venue do not
+    overtake each other.
+    """
+    asked = report.status_req_id if isinstance(report, OrderReport) else ""
+    if asked in state.requests and report.ord_status not in _PENDING:
+        names = list(state.requests)
+        state.answered.update(names[: names.index(asked) + 1])
+    state.imputed_qty = report.cum_qty - state.filled_qty
+    state.imputed_value = report.avg_px * report.cum_qty - state.filled_value if state.imputed_qty else _ZERO
+    if state.imputed_qty == 0:
+        return None
+    return Applied.MISSING_FILLS if state.imputed_qty > 0 else Applied.SURPLUS_FILLS
+
+
+def _after_end(state: OrderState, report: Execution) -> Applied:
+    """Read a report about an order that has ended: what it fills or takes back counts, and it stays ended."""
+    if report.exec_type in REVIVING or (
+        report.exec_type is ExecType.ORDER_STATUS and report.ord_status is state.status
+    ):
+        terms = _follow_terms(state, report)
+        state.status = report.ord_status
+        return _count(state, report) or terms or Applied.APPLIED
+    if report.exec_type is ExecType.TRADE:
+        _count(state, report)
         return Applied.LATE_FILL
-    whole = execution.exec_type is ExecType.TRADE and state.cum_qty == state.order.order_qty
-    state.status = OrdStatus.FILLED if whole else execution.ord_status
+    if report.exec_type in AMENDING:
+        return _count(state, report) or Applied.AMENDED_AFTER_END
+    return Applied.ILLEGAL_TRANSITION
+
+
+def _refused(state: OrderState, report: OrderCancelReject) -> Applied:
+    """Read the refusal of a cancel or a replace: what was pending is not, and the order is what the refusal says."""
+    state.answered.add(report.cl_ord_id)
+    status = report.ord_status
+    if state.status in ENDED:
+        return Applied.APPLIED
+    if status is OrdStatus.REJECTED and state.status is not OrdStatus.PENDING_NEW:
+        return Applied.ILLEGAL_TRANSITION
+    if state.status in _PENDING or status in FINAL:
+        state.status = status
+        if status is OrdStatus.FILLED:
+            state.claimed_qty = max(state.claimed_qty, state.order_qty)
     return Applied.APPLIED
 
 
-def _average_fits(execution: Execution, notional: Decimal) -> bool:
-    """Say whether AvgPx(6) is the average of the fills, to one unit of the last place that it is reported in."""
-    reported = execution.avg_px
-    if not reported.is_finite():
-        return False
-    unit = Decimal(1).scaleb(int(reported.as_tuple().exponent))
-    return abs(reported * execution.cum_qty - notional) <= unit * execution.cum_qty
+class Booking(NamedTuple):
+    """What is to stand in the books for an order: signed in the order's direction."""
+
+    quantity: int
+    price: Decimal
+    commission: Decimal
+
+
+def bookings(state: OrderState) -> dict[str, Booking]:
+    """Return what the books are to hold of an order, by ExecID; what was imputed has one of our own making."""
+    made = {
+        exec_id: Booking(fill.quantity, fill.price, fill.commission)
+        for exec_id, fill in state.fills.items()
+        if not fill.amended_by
+    }
+    if state.imputed_qty:
+        price = (state.imputed_value / state.imputed_qty).quantize(_SMALLEST)
+        name = record_id("synthetic", state.order.order_id, state.filled_qty, state.imputed_qty, price)
+        made[name] = Booking(state.imputed_qty, price, _ZERO)
+    return made
+
+
+def breaks_of(state: OrderState) -> dict[str, Applied]:
+    """Return the reports of an order that do not fit, by name."""
+    return {name: answer for name, answer in state.answers.items() if answer in BREAKS}

@@ -8,7 +8,8 @@ from connectors.simulator.source import Simulator, settings_of
 from domain.decisions import VerdictKind
 from domain.market import Kind
 from domain.orders import FINAL
-from operators.orders import Applied, OrderState, apply_report
+from operators.order_rules import Applied
+from operators.orders import OrderState, apply_report
 from operators.positions import reconcile
 from tests.flows.plain_desk import ended, passed_rows, source_rows, walk
 from tests.flows.reconciliation import breaks

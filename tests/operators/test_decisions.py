@@ -9,7 +9,8 @@ from domain.instruments import Split
 from domain.market import SECOND
 from domain.orders import FINAL, ExecType
 from operators.decisions import Decisions
-from operators.orders import Applied, OrderState, apply_report
+from operators.order_rules import Applied
+from operators.orders import OrderState, apply_report
 from operators.positions import reconcile
 from tests.flows.reconciliation import breaks
 from tests.operators import decision_case

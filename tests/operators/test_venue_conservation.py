@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.orders import FINAL, Order, OrdStatus, Side
-from operators.orders import Applied, OrderState, apply_report
+from operators.order_rules import Applied
+from operators.orders import OrderState, apply_report
 from operators.venue import Top, VenueParams, cancel, end_of_session, wants
 from tests.operators.venue_asking import NAN, Venue, order
 
