@@ -40,6 +40,11 @@ class RunPaths:
         return self.path / "journal.sqlite"
 
     @property
+    def audit(self) -> Path:
+        """Return where the audit trail is."""
+        return self.path / "audit"
+
+    @property
     def topics(self) -> Path:
         """Return where the embedded topics are."""
         return self.path / "topics"
@@ -48,6 +53,13 @@ class RunPaths:
     def feature_store(self) -> Path:
         """Return where the embedded feature store is."""
         return self.path / "feature_store"
+
+    def mark(self) -> str:
+        """Return what no other folder has, made once; it stays with the folder wherever that is moved."""
+        path = self.path / MARK
+        if not path.exists():
+            write_whole(path, uuid4().hex)
+        return path.read_text()
 
     def recovery(self, worker: str) -> RecoveryConfig:
         """Return the recovery store of one worker process, made where it is missing."""
@@ -86,13 +98,6 @@ class RunFolder(RunPaths):
     def finish(self, summary: dict[str, Any]) -> None:
         """Write the summary, whole, which says that the run is finished."""
         write_whole(self.path / SUMMARY, json.dumps(summary, indent=2, sort_keys=True))
-
-    def mark(self) -> str:
-        """Return what no other folder has, made once; it stays with the folder wherever that is moved."""
-        path = self.path / MARK
-        if not path.exists():
-            write_whole(path, uuid4().hex)
-        return path.read_text()
 
     def close(self) -> None:
         """Let the folder go."""

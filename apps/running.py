@@ -16,6 +16,7 @@ from bytewax.dataflow import Dataflow
 from bytewax.recovery import RecoveryConfig
 
 from apps.assembly import Assembly, assemble
+from apps.audit_trail import audit_sink
 from apps.run_folder import RunPaths
 from config.settings import Settings
 from connectors.feast.sink import FeastSink
@@ -94,7 +95,7 @@ def decision_edges(settings: Settings, folder: RunPaths, options: RunOptions) ->
     lake = LakeSink(
         folder.lake, (BOOK,), rows_per_file=settings.base.lake.rows_per_file, durable=options.durable
     )
-    return DecisionEdges(lake, JournalSink(folder.journal))
+    return DecisionEdges(lake, JournalSink(folder.journal), audit_sink(settings, folder))
 
 
 def run_desk(

@@ -16,6 +16,7 @@ import typer
 from bytewax.dataflow import Dataflow
 
 from apps.assembly import Assembly, assemble
+from apps.audit_trail import audit_sink
 from apps.health import CONTROLS, LAG_MESSAGES_MAX, REFERENCE, Health, opened
 from apps.live import watched
 from apps.provenance import keep_provenance
@@ -201,6 +202,7 @@ def _decisions(bench: Bench, stages: Stages) -> Dataflow:
         topics=KafkaSink(bench.cluster, "decisions", book, SENT_TOPICS, codec),
         progress=NoteSink(bench.cluster, PROGRESS, codec, (BOOK,)),
         quarantine=KafkaSink(bench.cluster, "decisions_quarantine", book, (UNREADABLE,), codec),
+        audit=audit_sink(bench.settings, bench.folder),
     )
     return served_decisions.build(
         opened(edges, bench.health),

@@ -9,7 +9,7 @@ from bytewax.operators import KeyedStream
 from bytewax.outputs import Sink
 
 from domain.market import MarketBatch, Ordered
-from flows.stages import Stages, decision_rows, journal_entries, to_book
+from flows.stages import Stages, audit_entries, decision_rows, journal_entries, to_book
 from operators.decision_records import Decided
 from operators.stage import hang
 
@@ -19,6 +19,7 @@ class DecisionEdges(NamedTuple):
 
     lake: Sink[Any]
     journal: Sink[Any]
+    audit: Sink[Any]
 
 
 def in_order(scored: KeyedStream[MarketBatch], stages: Stages) -> KeyedStream[Ordered]:
@@ -33,7 +34,8 @@ def decisions(scored: KeyedStream[MarketBatch], stages: Stages) -> KeyedStream[D
 
 
 def keep_decisions(decided: KeyedStream[Decided], edges: DecisionEdges) -> None:
-    """Open the doors of the book: the lake and the journal."""
+    """Open the doors of the book: the audit trail, the lake and the journal."""
+    op.output("to_audit", op.flat_map("audit_entries", decided, audit_entries), edges.audit)
     op.output("decisions_to_lake", op.flat_map("decision_rows", decided, decision_rows), edges.lake)
     op.output("to_journal", op.flat_map("journal_entries", decided, journal_entries), edges.journal)
 

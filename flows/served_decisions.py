@@ -10,6 +10,7 @@ from bytewax.outputs import Sink
 from flows.decisions import in_order
 from flows.stages import (
     Stages,
+    audit_entries,
     damaged_end,
     damaged_rows,
     progress_notes,
@@ -29,6 +30,7 @@ class ServedDecisionEdges(NamedTuple):
     topics: Sink[Any]
     progress: Sink[Any]
     quarantine: Sink[Any]
+    audit: Sink[Any]
 
 
 def build(edges: ServedDecisionEdges, stages: Stages) -> Dataflow:
@@ -40,6 +42,7 @@ def build(edges: ServedDecisionEdges, stages: Stages) -> Dataflow:
     came = op.merge("came", ordered, told, op.input("controls", flow, edges.controls))
     decided = hang("decisions", came, stages.decisions, stages.observer, stages.pages)
 
+    op.output("to_audit", op.flat_map("audit_entries", decided, audit_entries), edges.audit)
     op.output("to_topics", op.flat_map("decision_rows", decided, sent_rows), edges.topics)
     op.output("to_progress", op.flat_map("progress_notes", decided, progress_notes), edges.progress)
     damaged = op.flat_map("damaged", scored, damaged_rows)

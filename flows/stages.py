@@ -1,10 +1,12 @@
 """The desk's stages as a flow is given them, and what leaves them for the doors."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import msgspec
 
+from connectors.audit.sink import END_OF_AUDIT, AuditItem
 from connectors.feast.codec import END_OF_FEATURES, FeatureItem, rows_of
 from connectors.kafka.batches import KafkaItem, Scored
 from connectors.kafka.codec import Damaged
@@ -12,6 +14,7 @@ from connectors.lake.codec import END_OF_INPUT, Rows, quarantined
 from connectors.lake.lanes import LakeItem, Raw, Records, Refused, TopicEnd
 from connectors.lake.schemas import HEALTH
 from connectors.topics.sink import END_OF_TOPIC, EndOfTopic
+from domain.envelope import Record
 from domain.market import END, Malformed, MarketBatch, row_count
 from domain.orders import Progress, Promise
 from operators.bars import Bars
@@ -30,6 +33,10 @@ from operators.venue_stage import Answered, VenueStage
 
 BOOK = "book"
 JOURNAL = "journal"
+AUDIT = "decisions"
+"""The writer of the audit log that holds what was decided."""
+NOT_AUDITED = frozenset({"positions", "risk.snapshots"})
+"""What follows from executions and marks, and can be worked out again from them."""
 FEATURES = "features"
 EXECUTIONS = "oms.executions"
 PROGRESS = "execution.progress"
@@ -139,7 +146,7 @@ def damaged_end(item: tuple[str, Decided]) -> list[tuple[str, LakeItem]]:
     return [(BOOK, END_OF_INPUT)] if item[1].watermark == END else []
 
 
-def streams(decided: Decided) -> tuple[tuple[str, Sequence[msgspec.Struct]], ...]:
+def streams(decided: Decided) -> tuple[tuple[str, Sequence[Record]], ...]:
     """Return the decision records by topic."""
     return (
         ("signals", decided.signals),
@@ -254,8 +261,31 @@ class KeptFeatures:
         return [(shard, END_OF_FEATURES)] if read == TopicEnd(FEATURES) else []
 
 
+def audit_entries(item: tuple[str, Decided]) -> list[tuple[str, AuditItem]]:
+    """Return the decision records of a batch for the audit log, as they happened, and their end.
+
+    At one instant they stand in the order of the business; where batches begin and end changes nothing.
+    """
+    _, decided = item
+    audited = [(topic, records) for topic, records in streams(decided) if topic not in NOT_AUDITED]
+    ordered = sorted(
+        (
+            (record.known_at, rank, topic, record)
+            for rank, (topic, records) in enumerate(audited)
+            for record in records
+        ),
+        key=itemgetter(0, 1),
+    )
+    made: list[tuple[str, AuditItem]] = []
+    if ordered:
+        made.append((AUDIT, [(topic, record) for _, _, topic, record in ordered]))
+    if decided.watermark == END:
+        made.append((AUDIT, END_OF_AUDIT))
+    return made
+
+
 def journal_entries(item: tuple[str, Decided]) -> list[tuple[str, list[msgspec.Struct]]]:
     """Return the decision records of a batch, for the journal, in the order of the business."""
     _, decided = item
-    records = [record for _, stream in streams(decided) for record in stream]
+    records: list[msgspec.Struct] = [record for _, stream in streams(decided) for record in stream]
     return [(JOURNAL, records)] if records else []

@@ -5,12 +5,16 @@ With ITA_SERVED=required a server that does not answer fails the test instead.
 
 import os
 import socket
+import tempfile
 import uuid
 from urllib.parse import urlsplit
 
 import pytest
 
 from config.servers import read_servers
+
+os.environ.setdefault("ITA_AUDIT_HOME", tempfile.mkdtemp(prefix="ita-audit-home-"))
+"""Keys of tests are no person's keys: what tests start has them, too."""
 
 
 def answers(host, port):

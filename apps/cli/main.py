@@ -59,6 +59,7 @@ def _register() -> None:
     """Hang the commands; each imports what it needs when it is called."""
     from apps.cli import (
         adjust,
+        audit,
         commands,
         demo,
         doctor,
@@ -87,6 +88,8 @@ def _register() -> None:
     app.command("doctor")(doctor.doctor)
     app.command("kill")(commands.kill)
     app.command("release")(commands.release)
+    app.command("verify-audit")(audit.verify_audit)
+    app.add_typer(audit.app, name="audit")
     app.add_typer(commands.limits_app, name="limits")
     app.add_typer(features.app, name="features")
     app.add_typer(indicators.app, name="indicators")

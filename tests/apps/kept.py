@@ -7,6 +7,8 @@ from typing import Any
 
 import polars as pl
 
+from connectors.audit.heads import read_heads
+from connectors.audit.rows import segments
 from connectors.lake.digest import digests
 
 
@@ -32,6 +34,14 @@ def journal_tables(folder: Path) -> dict[str, list[tuple[Any, ...]]]:
     return _tables(folder / "journal.sqlite")
 
 
+def audited(folder: Path) -> tuple[bytes, int, str]:
+    """Return the rows of the audit of what was decided, and how many its last head covers with which root."""
+    log = folder / "audit" / "decisions"
+    rows = b"".join(path.read_bytes() for path in segments(log))
+    head = read_heads(log)[-1]
+    return rows, head.tree_size, head.root
+
+
 def online_values(folder: Path) -> dict[str, list[tuple[Any, ...]]]:
     """Return the rows of each table of the online feature store, sorted."""
     return _tables(folder / "feature_store" / "online.db")
@@ -55,6 +65,9 @@ def differences(folder: Path, expected: Path) -> list[str]:
     ]
     tables, others = journal_tables(folder), journal_tables(expected)
     found += [f"table {name} differs" for name in sorted(tables) if tables[name] != others.get(name)]
+    ours_audited, theirs_audited = audited(folder), audited(expected)
+    if ours_audited != theirs_audited:
+        found.append("the audit trails differ")
     if online_values(folder) != online_values(expected):
         found.append("online values differ")
     return found

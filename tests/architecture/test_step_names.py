@@ -45,7 +45,9 @@ def flows(tmp_path_factory):
             served_market_data.ServedMarketEdges(market.ticks, market.lake, written), made.stages
         ),
         served_decisions.build(
-            served_decisions.ServedDecisionEdges(read, read, read, book.lake, book.lake, book.lake),
+            served_decisions.ServedDecisionEdges(
+                read, read, read, book.lake, book.lake, book.lake, book.audit
+            ),
             made.stages,
         ),
         served_execution.build(

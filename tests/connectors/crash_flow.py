@@ -2,8 +2,8 @@
 
     python -m tests.connectors.crash_flow SINK FOLDER BATCH_SEED
 
-SINK is `lake`, `journal`, `topic` or `features`. It prints `ready` before it starts. Its rows never change; how
-they are batched follows BATCH_SEED.
+SINK is `lake`, `journal`, `topic`, `features` or `audit`. It prints `ready` before it starts. Its rows never
+change; how they are batched follows BATCH_SEED.
 """
 
 import sys
@@ -24,6 +24,9 @@ from bytewax.testing import run_main
 from numpy.typing import NDArray
 
 from config.servers import read_servers
+from connectors.audit.entries import EntryCodec
+from connectors.audit.personal import People
+from connectors.audit.sink import END_OF_AUDIT, AuditSink
 from connectors.feast.codec import END_OF_FEATURES
 from connectors.feast.sink import FeastSink
 from connectors.lake.codec import END_OF_INPUT, MarketCodec
@@ -154,6 +157,14 @@ def items_of(sink: str, first: int, last: int) -> list[Any]:
     """Return what a sink is handed for rows `first` to `last`."""
     if sink == "journal":
         return [[record for row in range(first, last) for record in (verdict(row), position(row))]]
+    if sink == "audit":
+        return [
+            [
+                pair
+                for row in range(first, last)
+                for pair in (("verdicts", verdict(row)), ("positions", position(row)))
+            ]
+        ]
     rows = slice(first, last)
     if sink == "features":
         bars = all_bars()[rows]
@@ -173,6 +184,7 @@ def end_of(sink: str) -> list[Any]:
         "lake_s3": [END_OF_INPUT],
         "topic": [END_OF_TOPIC],
         "journal": [],
+        "audit": [END_OF_AUDIT],
         "features": [END_OF_FEATURES],
     }
     return ends[sink]
@@ -231,6 +243,8 @@ def sink_of(sink: str, folder: Path) -> Sink[Any]:
         )
     if sink == "journal":
         return JournalSink(folder / "journal.sqlite")
+    if sink == "audit":
+        return AuditSink(folder / "audit", "0", EntryCodec("0", People(folder / "people")))
     if sink == "features":
         return FeastSink(
             folder / "feature_store", ("0",), UNIVERSE.names, CATALOGUE[:2], declarations, push_seconds=0.0

@@ -1,0 +1,118 @@
+"""What people ask of an audit trail: is it what was written, and prove that it holds this."""
+
+import getpass
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from apps.anchoring import place_of
+from apps.audit_trail import doors_of
+from apps.kept_run import KeptRun
+from apps.run_folder import RunPaths
+from config.audit import AuditSettings
+from connectors.audit.anchors import AnchorPlace, anchors_of, writers_of
+from connectors.audit.findings import Finding, Wrong, finding
+from connectors.audit.heads import TreeHead, read_heads
+from connectors.audit.keys import PUBLIC, PublicKeys
+from connectors.audit.log import AuditBusy
+from connectors.audit.rows import AuditDamaged, writers
+from connectors.audit.verification import Checked, verify
+from flows.stages import AUDIT
+
+
+class Verified(msgspec.Struct, kw_only=True):
+    """What a check of a run's audit came to: `ok`, each writer's log, and the first thing that is wrong of all.
+
+    `signatures` says which keys heads were held against, `anchors` where anchors were read, `recorded` whether the log
+    of the doors says that this was read.
+    """
+
+    run: str
+    ok: bool
+    logs: list[Checked]
+    first: Finding | None
+    signatures: str
+    anchors: str
+    recorded: bool = False
+
+
+class Question(msgspec.Struct, frozen=True, kw_only=True):
+    """What is asked of a check: events from and until when (ns UTC, both included), anchors, and public keys."""
+
+    first_at: int | None = None
+    last_at: int | None = None
+    against: str = ""
+    public_keys: tuple[Path, ...] = ()
+
+
+def verified(out: Path, audit: AuditSettings, question: Question, config: Path | None = None) -> Verified:
+    """Check the audit of a run, and record in it that it was read; raises RunFolderError, KeyRefused, AnchorRefused."""
+    run = KeptRun(out)
+    keys, trusted = trusted_keys(audit, question.public_keys)
+    place = place_of(question.against, audit, config) if question.against else None
+    names = sorted(
+        {*writers(run.audit), AUDIT, *(writers_of(place, run.mark()) if place is not None else ())}
+    )
+    logs = [_checked(run, name, keys, place, strict=bool(question.public_keys)) for name in names]
+    found = [each for log in logs for each in log.findings if _asked(each, question)]
+    if place is not None and not any(log.anchors for log in logs) and not found:
+        words = f"{question.against} holds no anchor of this run, whose mark is {run.mark()}"
+        found = [finding(AUDIT, 0, Wrong.UNANCHORED, b"", words)]
+    return Verified(
+        run=str(out),
+        ok=not found,
+        logs=logs,
+        first=found[0] if found else None,
+        signatures=trusted,
+        anchors=question.against,
+    )
+
+
+def recorded(out: Path, audit: AuditSettings, event: str, payload: dict[str, Any]) -> bool:
+    """Record in the log of the doors that somebody read the audit; False where that cannot be written."""
+    try:
+        doors_of(RunPaths(out), audit).record(event, getpass.getuser(), payload)
+    except (AuditBusy, AuditDamaged, OSError):
+        return False
+    return True
+
+
+def trusted_keys(audit: AuditSettings, named: Sequence[Path]) -> tuple[PublicKeys, str]:
+    """Return the public keys that heads are held against, and which they are in words."""
+    own = audit.key.with_name(audit.key.name + PUBLIC)
+    if named:
+        return PublicKeys(*named), ", ".join(map(str, named))
+    return (PublicKeys(own), str(own)) if own.exists() else (PublicKeys(), "")
+
+
+def last_head(run: RunPaths, writer: str) -> TreeHead | None:
+    """Return the last head of a writer's log, None where there is none."""
+    heads = read_heads(run.audit / writer)
+    return heads[-1] if heads else None
+
+
+def _checked(
+    run: KeptRun, writer: str, keys: PublicKeys, place: AnchorPlace | None, *, strict: bool
+) -> Checked:
+    """Check one log; one that should be there and is not is missing."""
+    anchors = None if place is None else anchors_of(place, run.mark(), writer)
+    if not (run.audit / writer).is_dir():
+        words = f"the run has no log of {writer}: {run.audit / writer} is not there"
+        return Checked(writer=writer, findings=[finding(writer, 1, Wrong.MISSING, b"", words)])
+    checked = verify(run.audit, writer, keys, anchors, must_be_signed=strict)
+    if run.finished and writer == AUDIT and checked.after_head and not checked.findings:
+        row = checked.rows - checked.after_head + 1
+        words = f"the run is finished, and its last head covers {row - 1} rows: those from {row} on were added later"
+        checked.findings.append(finding(writer, row, Wrong.INSERTED, b"", words))
+    return checked
+
+
+def _asked(each: Finding, question: Question) -> bool:
+    """Say whether a finding is about the time that was asked for; one whose time is not known is."""
+    at = each.event_time
+    return at is None or (
+        (question.first_at is None or at >= question.first_at)
+        and (question.last_at is None or at <= question.last_at)
+    )

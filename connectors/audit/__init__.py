@@ -1,0 +1,1 @@
+"""The audit trail: append-only chained records, Merkle trees with signed heads, anchors, proofs and their checks."""
