@@ -4,13 +4,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from config.settings import Settings, compliance_params, universe_of
+from config.settings import Settings, compliance_params, feature_families, universe_of
 from connectors.files.new_york import day_bounds
 from connectors.source import Commanded, TickSource
 from domain.instruments import Instrument, Split, Universe
 from domain.market import SECOND
 from domain.sessions import SessionTable, session_table
-from features.catalogue import columns, default_families
+from features.catalogue import columns, lines
+from features.family import Feature
 from features.quality import RowRules
 from flows.stages import Stages
 from operators.bars import BarParams, Bars
@@ -31,12 +32,17 @@ from operators.venue_stage import VenueStage
 
 
 class Assembly(NamedTuple):
-    """A desk that is ready to run: its universe, sessions, feature names, and stages."""
+    """A desk that is ready to run: its universe, sessions, features, and stages."""
 
     universe: Universe
     sessions: SessionTable
-    features: tuple[str, ...]
+    lines: tuple[Feature, ...]
     stages: Stages
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """Return the names of the feature columns, in their order."""
+        return tuple(line.name for line in self.lines)
 
 
 def assemble(
@@ -46,7 +52,7 @@ def assemble(
     universe = universe_of(settings, source.instruments(), source.reference())
     segments = source.segments()
     sessions = session_table(_calendar(settings, source), segments[0], segments[-1])
-    families = default_families()
+    families = feature_families(settings)
     base, names = settings.base, columns(families)
     lateness = base.bars.lateness_milliseconds * 1_000_000
     count = len(universe)
@@ -96,7 +102,7 @@ def assemble(
         VenueStage(desk),
         observer,
     )
-    return Assembly(universe, sessions, names, stages)
+    return Assembly(universe, sessions, lines(families), stages)
 
 
 def _calendar(settings: Settings, source: TickSource) -> str:

@@ -25,8 +25,9 @@ from connectors.files.open_source import open_sources
 from domain.instruments import Split
 from domain.market import BAR, SECOND, MarketBatch, Session, empty_ticks
 from domain.sessions import SessionTable, session_table
-from features.catalogue import columns, default_families, families_of
+from features.catalogue import columns, families_of
 from features.family import Family
+from features.reference import families_with
 from operators.feature_rows import FeatureParams, FeatureStage
 
 INSTRUMENTS_MAX = 32
@@ -148,7 +149,7 @@ def _computed(
     base = settings.base
     lateness = base.bars.lateness_milliseconds * 1_000_000
     quotes = quote_bars_again(run, names, base.features.interval_seconds, lateness)
-    families = families_of(features, default_families())
+    families = families_of(features, families_with(features))
     table = _sessions(settings, picked)
     splits = _splits(run, names)
     parts: list[pl.DataFrame] = []

@@ -8,9 +8,8 @@ import polars as pl
 from apps.explanation import REASONS, BarSeen, Measured, ScoreSeen
 from apps.kept_run import KeptRun, instant, nanoseconds, text
 from connectors.lake.schemas import MARKET
-from features.catalogue import CATALOGUE
+from features.reference import UnknownFeature, line_of
 
-_CATALOGUE = {line.name: line for line in CATALOGUE}
 _NO_FEATURES = {name for name, _ in MARKET["features"]}
 
 
@@ -80,10 +79,11 @@ def features_at(run: KeptRun, instrument: str, close_at: int, version: int) -> t
 
 def _measured(name: str, value: float) -> Measured:
     """Return a feature with the catalogue's words, without words where the catalogue no longer has it."""
-    line = _CATALOGUE.get(name)
-    return Measured(
-        name=name, value=value, unit=line.unit if line else "", meaning=line.meaning if line else ""
-    )
+    try:
+        line = line_of(name)
+    except UnknownFeature:
+        return Measured(name=name, value=value, unit="", meaning="")
+    return Measured(name=name, value=value, unit=line.unit, meaning=line.meaning)
 
 
 def scores_at(run: KeptRun, instrument: str, close_at: int, known_at: int) -> tuple[ScoreSeen, ...]:

@@ -27,7 +27,6 @@ from connectors.source import TickSource
 from connectors.sqlite.sink import JournalSink
 from connectors.tick_input import Pace, Stop, TickInput
 from feature_repo.declarations import declarations
-from features.catalogue import CATALOGUE
 from flows import desk
 from flows.decisions import DecisionEdges
 from flows.market_data import MarketEdges
@@ -76,7 +75,7 @@ def market_edges(
             folder.feature_store,
             mine,
             made.universe.names,
-            CATALOGUE,
+            made.lines,
             declarations,
             push_seconds=PUSH_SECONDS if options.pace else None,
         ),

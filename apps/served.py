@@ -45,7 +45,6 @@ from connectors.postgres.sink import PostgresSink
 from connectors.source import TickSource
 from connectors.tick_input import Pace, Stop, TickInput
 from feature_repo.declarations import declarations
-from features.catalogue import CATALOGUE
 from flows import served_decisions, served_execution, served_market_data, sinks
 from flows.stages import BOOK, EXECUTIONS, NOTES, PROGRESS, PROMISES, UNREADABLE, KeptFeatures, Stages
 from operators.backlog import Backlog
@@ -248,7 +247,7 @@ def _sinks(bench: Bench, made: Assembly) -> sinks.SinkEdges:
             folder.feature_store,
             bench.shards,
             made.universe.names,
-            CATALOGUE,
+            made.lines,
             declarations,
             push_seconds=PUSH_SECONDS,
             online=online_store(servers.redis),

@@ -13,6 +13,9 @@ import pydantic
 import yaml
 
 from domain.instruments import Instrument, Universe
+from features.catalogue import lines
+from features.family import Family
+from features.reference import check_versions, families_with, reference
 from operators.compliance_facts import Facts, facts_of
 from operators.compliance_rules import (
     ComplianceParams,
@@ -61,6 +64,7 @@ class FeatureSettings(Section):
 
     interval_seconds: int = pydantic.Field(default=60, ge=1)
     revisable_seconds: int = pydantic.Field(default=1800, ge=0)
+    indicators: tuple[str, ...] = pydantic.Field(default=(), strict=False)
 
 
 class QualitySettings(Section):
@@ -166,7 +170,30 @@ def read_settings(folder: Path | None = None) -> Settings:
         facts,
     )
     compliance_params(settings, Universe(settings.listing.instruments))
+    feature_families(settings)
     return settings
+
+
+def feature_families(settings: Settings) -> tuple[Family, ...]:
+    """Return the families of all features that the configuration asks for or a strategy reads.
+
+    Raises SettingsError with the file, and the nearest where a name is unknown.
+    """
+    asked = settings.base.features.indicators
+    try:
+        families_with((), asked)
+    except ValueError as error:
+        raise SettingsError(
+            f"{path_of(settings.folder, 'base.yaml')}: features.indicators: {error}"
+        ) from error
+    for strategy in settings.strategies:
+        try:
+            made = families_with(strategy.features())
+            check_versions(map(reference, strategy.features()), lines(made))
+        except ValueError as error:
+            path = path_of(settings.folder, "strategies.yaml")
+            raise SettingsError(f"{path}: strategy {strategy.name!r}: {error}") from error
+    return families_with([name for strategy in settings.strategies for name in strategy.features()], asked)
 
 
 def compliance_params(settings: Settings, universe: Universe) -> ComplianceParams:

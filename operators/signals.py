@@ -8,6 +8,7 @@ Time    the feature rows' own; a row of an older bar than the last one is scored
 Silence never: warming up, gated, below entry and outside the session are answers with their reason
 """
 
+import difflib
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 
 from domain.market import SCORE, SECOND, FeatureRows, MarketBatch, ScoreReason, Session
 from domain.sessions import SessionTable
+from features.reference import UnknownFeature, reference, versioned
 from operators.stage import Stage
 from operators.strategy import Strategy
 
@@ -37,14 +39,37 @@ class SignalParams:
     def __post_init__(self) -> None:
         """Refuse a strategy that reads what the catalogue does not make, and two of one name."""
         for strategy in self.strategies:
-            missing = [name for name in strategy.features() if name not in self.columns]
-            if missing:
-                raise ValueError(
-                    f"strategy {strategy.name} reads the feature {missing[0]!r}, which is not made"
-                )
+            self.places(strategy)
         names = [strategy.name for strategy in self.strategies]
         if len(set(names)) != len(names):
             raise ValueError(f"each strategy has a name of its own; {names} were given")
+
+    def places(self, strategy: Strategy) -> dict[str, int]:
+        """Return where each feature that a strategy reads stands among the columns, under the name that it reads.
+
+        Raises ValueError where one is not made.
+        """
+        held = {name: at for at, name in enumerate(self.columns)}
+        found: dict[str, int] = {}
+        for read in strategy.features():
+            name = versioned(read)[0]
+            name = name if name in held else _column(name)
+            if name not in held:
+                near = difflib.get_close_matches(name, held, 1, 0.0)
+                raise ValueError(
+                    f"strategy {strategy.name} reads the feature {read!r}, which is not made; "
+                    f"the nearest is {near[0] if near else 'none'!r}"
+                )
+            found[read] = held[name]
+        return found
+
+
+def _column(name: str) -> str:
+    """Return the name of a column as the catalogue writes it, `RSI(14)` for `rsi`."""
+    try:
+        return reference(name).name
+    except UnknownFeature:
+        return name
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -81,6 +106,7 @@ class Signals(Stage[NDArray[np.void]]):
 
     def __init__(self, params: SignalParams) -> None:
         self.params = params
+        self._places = [params.places(strategy) for strategy in params.strategies]
 
     def fresh(self) -> NDArray[np.void]:
         """Return the memory of a shard that stands nowhere."""
@@ -102,8 +128,8 @@ class Signals(Stage[NDArray[np.void]]):
     def _score(
         self, state: NDArray[np.void], number: int, strategy: Strategy, rows: FeatureRows
     ) -> NDArray[np.void]:
-        bars, position = rows.bars, {name: at for at, name in enumerate(self.params.columns)}
-        columns = {name: rows.values[position[name]] for name in strategy.features()}
+        bars = rows.bars
+        columns = {name: rows.values[at] for name, at in self._places[number].items()}
         opinion = strategy.score(columns)
         volatility = columns[strategy.volatility]
         out = np.zeros(len(bars), SCORE)

@@ -12,6 +12,7 @@ from domain.instruments import Split
 from domain.market import BAR, END, QUOTE_BAR, SECOND, MarketBatch, Session, empty_ticks
 from domain.sessions import SessionTable, session_table
 from features.catalogue import columns, default_families, families_of
+from features.indicators.live import indicator_family
 from operators.feature_rows import FeatureParams, FeatureStage, RevisionTooOld
 from operators.stage import pack, unpack
 from tests.operators.bits import bits
@@ -21,6 +22,7 @@ MINUTE = 60 * SECOND
 NAMES = ("A", "B", "C")
 FAMILIES = families_of(["sma_20", "ema_12", "atr_14", "adx_14", "volatility_ewma"], default_families())
 ALL = default_families()
+ASKED = (*FAMILIES, indicator_family(["RSI(14)", "MACD(12,26,9)", "BBANDS", "SAR", "OBV", "HT_PHASOR"]))
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +89,7 @@ def revised(bars: np.ndarray, which: list[int], delays: list[int], rng) -> tuple
     return np.concatenate([wrong, again]), right
 
 
-@pytest.mark.parametrize("families", [FAMILIES, ALL], ids=["few", "all"])
+@pytest.mark.parametrize("families", [FAMILIES, ALL, ASKED], ids=["few", "all", "with indicators"])
 @pytest.mark.parametrize("minutes", [1, 4, 100])
 def test_revised_bars_end_with_the_rows_of_a_run_that_had_the_right_bars(table, families, minutes):
     rng = np.random.default_rng(3)
@@ -142,11 +144,14 @@ def test_a_revised_bar_makes_its_row_and_every_later_one_of_its_instrument_again
     assert again["close"].tolist() == expected["close"].tolist()
 
 
+@pytest.mark.parametrize("families", [FAMILIES, ASKED], ids=["few", "with indicators"])
 @pytest.mark.parametrize("minutes", [1, 7, 200])
-def test_rows_do_not_depend_on_batches(table, minutes):
+def test_rows_do_not_depend_on_batches(table, minutes, families):
     bars, quotes = market(100)
 
-    assert bits(run(items_of(bars, quotes, minutes), table)) == bits(run(items_of(bars, quotes, 3), table))
+    rows = run(items_of(bars, quotes, minutes), table, families)
+
+    assert bits(rows) == bits(run(items_of(bars, quotes, 3), table, families))
 
 
 def test_every_bar_of_the_interval_has_a_row_and_no_other_bar(table):
@@ -253,7 +258,7 @@ def test_a_batch_without_bars_passes_unchanged():
 def test_a_state_cut_between_a_bar_and_its_revision_goes_on(table):
     bars, quotes = market(60)
     came, right = revised(bars, [100], [5], np.random.default_rng(1))
-    stage = FeatureStage(FeatureParams(3, NAMES, FAMILIES, table, revisable_seconds=600))
+    stage = FeatureStage(FeatureParams(3, NAMES, ASKED, table, revisable_seconds=600))
     state, made = stage.fresh(), []
     for item in items_of(came, quotes):
         state = unpack("features", stage, pack(stage, state))
@@ -261,7 +266,7 @@ def test_a_state_cut_between_a_bar_and_its_revision_goes_on(table):
 
     rows = np.concatenate([part.bars for part in made]), np.concatenate([part.values.T for part in made])
 
-    assert last_rows(rows) == last_rows(run(items_of(right, quotes), table))
+    assert last_rows(rows) == last_rows(run(items_of(right, quotes), table, ASKED))
 
 
 @pytest.mark.parametrize(
