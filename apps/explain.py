@@ -4,10 +4,11 @@ from pathlib import Path
 
 import msgspec
 
-from apps.explanation import Answer, BarSeen, Explanation, Reasoning, ScoreSeen
+from apps.explanation import Answer, BarSeen, Explanation, MadeBy, Reasoning, ScoreSeen
 from apps.kept_run import KeptRun
 from apps.local_time import day_of, parse_instant, stamp
 from apps.market_seen import bar_before, features_at, score_deciding, scores_at, span
+from apps.provenance import code_digest, provenance
 from connectors.source import nearest
 from connectors.sqlite.journal import Journal
 from domain.decisions import DecisionPoint, Position, Signal, Verdict, VerdictKind
@@ -52,6 +53,7 @@ def explain_order(folder: Path, identifier: str, *, audit: bool = False) -> Expl
         bar=bar,
         features=features_at(run, intent.symbol, bar.close_at, version) if bar is not None else (),
         strategies=(reasoning,),
+        made_by=_made_by(run, (reasoning,)),
         words=f"{reasoning.answer.stage} spoke last: {reasoning.answer.said}",
     )
 
@@ -91,7 +93,27 @@ def explain_instant(folder: Path, instrument: str, at: str, *, audit: bool = Fal
         bar=bar,
         features=features_at(run, instrument, bar.close_at, version) if bar is not None else (),
         strategies=strategies,
+        made_by=_made_by(run, strategies),
         words=_in_a_sentence(instrument, instant, bar, strategies),
+    )
+
+
+def _made_by(run: KeptRun, strategies: tuple[Reasoning, ...]) -> MadeBy:
+    """Return what made a run, as it stood last, and what of it these strategies are configured with."""
+    kept = provenance(run.path)
+    told = kept[-1] if kept else {"configuration": {}, "code": {"packages": {}, "versions": {}}}
+    configured = told["configuration"].get("strategies.yaml", {}).get("strategies", [])
+    limits = (each.verdict.limits_version for each in strategies if each.verdict is not None)
+    return MadeBy(
+        configuration=str(run.manifest.get("configuration", "")),
+        code=code_digest(told["code"]),
+        versions=told["code"]["versions"],
+        strategies={
+            row["name"]: row
+            for row in configured
+            if row.get("name") in {each.strategy for each in strategies}
+        },
+        limits=tuple(dict.fromkeys(limits)),
     )
 
 

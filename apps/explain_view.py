@@ -9,7 +9,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from apps.explanation import BarSeen, Explanation, Measured, Reasoning
+from apps.explanation import BarSeen, Explanation, MadeBy, Measured, Reasoning
 from apps.local_time import stamp
 from domain.decisions import Outcome, Verdict, VerdictKind
 from domain.orders import ExecType, Execution, OrdStatus, Side
@@ -40,7 +40,21 @@ def rendered(explanation: Explanation) -> RenderableType:
         parts += [_heading("features at its close"), Padding(_features(explanation.features), (0, 2))]
     for reasoning in explanation.strategies:
         parts += [_heading(f"strategy {reasoning.strategy}"), *_reasoning(reasoning, audit=explanation.audit)]
+    parts += [_heading("made by"), Padding(_made_by(explanation.made_by), (0, 2))]
     return Group(*parts)
+
+
+def _made_by(made: MadeBy) -> Text:
+    """Return what an answer depends on besides the market: the same of all of it gives the same answer."""
+    lines = [f"configuration {made.configuration}, code {made.code or 'not kept'}"]
+    if made.limits:
+        lines.append(f"limits {', '.join(made.limits)}")
+    lines += [
+        f"{name}: {row.get('kind', name)} {', '.join(f'{key} {value}' for key, value in row.get('params', {}).items())}"
+        for name, row in made.strategies.items()
+    ]
+    lines.append(", ".join(f"{name} {version}" for name, version in made.versions.items()))
+    return Text("\n".join(lines))
 
 
 def _heading(words: str) -> Text:

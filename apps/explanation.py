@@ -1,5 +1,7 @@
 """What an explanation holds: everything from the bar to the position, and which stage spoke last."""
 
+from typing import Any
+
 import msgspec
 
 from domain.decisions import DecisionPoint, Position, Signal, Verdict
@@ -25,12 +27,13 @@ class BarSeen(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Measured(msgspec.Struct, frozen=True, kw_only=True):
-    """One feature at the bar's close: NaN while it does not speak; unit and meaning are the catalogue's."""
+    """One feature at the bar's close: NaN while it does not speak; unit, meaning and version are the catalogue's."""
 
     name: str
     value: float
     unit: str
     meaning: str
+    version: int = 0
 
 
 class ScoreSeen(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,6 +82,20 @@ class Reasoning(msgspec.Struct, frozen=True, kw_only=True):
     position: Position | None = None
 
 
+class MadeBy(msgspec.Struct, frozen=True, kw_only=True):
+    """What made a run: digest of its configuration, hash of its code, versions of what it runs on; empty if not kept.
+
+    `strategies` are the strategies of the explanation as they were configured, `limits` the versions of the limits that
+    its verdicts were judged by.
+    """
+
+    configuration: str
+    code: str
+    versions: dict[str, str]
+    strategies: dict[str, dict[str, Any]]
+    limits: tuple[str, ...]
+
+
 class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     """The whole answer for an instrument and an instant (ns UTC), or for one order; `words` is it in a sentence."""
 
@@ -91,6 +108,7 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     bar: BarSeen | None
     features: tuple[Measured, ...]
     strategies: tuple[Reasoning, ...]
+    made_by: MadeBy
     words: str
 
 

@@ -83,7 +83,7 @@ def _measured(name: str, value: float) -> Measured:
         line = line_of(name)
     except UnknownFeature:
         return Measured(name=name, value=value, unit="", meaning="")
-    return Measured(name=name, value=value, unit=line.unit, meaning=line.meaning)
+    return Measured(name=name, value=value, unit=line.unit, meaning=line.meaning, version=line.version)
 
 
 def scores_at(run: KeptRun, instrument: str, close_at: int, known_at: int) -> tuple[ScoreSeen, ...]:

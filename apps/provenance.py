@@ -48,6 +48,12 @@ def code() -> dict[str, Any]:
     }
 
 
+def code_digest(made: dict[str, Any]) -> str:
+    """Return one name for the code that a run keeps, 16 hexadecimal digits; empty where it keeps none."""
+    packages = json.dumps(made["packages"], sort_keys=True)
+    return hashlib.sha256(packages.encode()).hexdigest()[:16] if made["packages"] else ""
+
+
 def _hash_of(folder: Path) -> str:
     whole = hashlib.sha256()
     for path in sorted(folder.rglob("*.py")):

@@ -14,7 +14,9 @@ from apps.explain import NothingToExplain, explain_instant, explain_order
 from apps.explain_view import rendered
 from apps.explanation import REASONS, Explanation
 from apps.local_time import NoInstant, parse_instant
+from apps.provenance import code_digest, keep_provenance, provenance
 from apps.run_folder import RunFolderError
+from config.settings import read_settings
 from domain.decisions import Direction, Outcome, VerdictKind
 from domain.market import SECOND, ScoreReason
 from operators.checks.regulatory import RESTRICTED
@@ -272,3 +274,21 @@ def test_the_command_refuses_a_question_that_is_none(
 ) -> None:
     with pytest.raises(WrongUse, match=r"needs either an ORDER_ID|unknown order"):
         explain(order_id, instrument, at, out=run)
+
+
+def test_an_explanation_names_what_made_the_run(run: Path, tmp_path: Path) -> None:
+    kept = tmp_path / "kept"
+    shutil.copytree(run, kept)
+    settings = read_settings()
+    keep_provenance(kept, settings)
+
+    made, unknown = explain_order(kept, "c0ffee01").made_by, explain_order(run, "c0ffee01").made_by
+
+    packages = provenance(kept)[0]["code"]
+    assert (made.code, unknown.code) == (code_digest(packages), "")
+    assert set(made.versions) == {"python", "bytewax", "numba", "numpy", "polars", "pyarrow"}
+    assert made.strategies == {
+        "trend": provenance(kept)[0]["configuration"]["strategies.yaml"]["strategies"][0]
+    }
+    assert made.limits == unknown.limits != ()
+    assert f"code {made.code}" in shown(explain_order(kept, "c0ffee01"))
