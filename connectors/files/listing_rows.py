@@ -3,6 +3,7 @@
 import csv
 import gzip
 import re
+import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
@@ -46,13 +47,14 @@ def read_listings(
     * `universe`           Lean's stocks of a day: permanent id, ticker, price and more, without a header.
     * `symbol-properties`  Lean's instruments by market, with tick and lot sizes; lines that begin with # are remarks.
     * `map`                Lean's map file of one stock: the last day of each ticker, in order, without a header. The
-                           permanent id is the one that `universe` has; the last ticker holds from then on.
+                           permanent id is the one that `universe` has; the last ticker holds from then on, and each
+                           is known since its first day.
     * `own`                a header with ticker and venue, and any of instrument_id, kind, name, figi, isin, currency,
                            sector, calendar, tick_size, tick_bands, lot_size, multiplier, valid_from, valid_to and
                            known_at.
 
-    A file may be gzipped. Where no date is given, a day in the file's name counts, else 1970-01-01; what is known since
-    is the same day. Raises ListingFileError.
+    A file may be gzipped. Where no date is given, a day in the file's name counts, which is when it was known, too; a
+    file without one holds since 1970-01-01, and is known since it is read. Raises ListingFileError.
     """
     try:
         raw = path.read_bytes()
@@ -65,7 +67,8 @@ def read_listings(
         kind = _kind_of(first)
     dated = re.search(r"(?<!\d)(\d{8})(?!\d)", path.name)
     begin = valid_from if valid_from is not None else instant_of(dated[1]) if dated else 0
-    origin = _Origin(plain(path.name), begin, begin if known_at is None else known_at)
+    since = begin if dated or kind == "map" else time.time_ns()
+    origin = _Origin(plain(path.name), begin, since if known_at is None else known_at)
     if kind == "map":
         return _map(lines, origin)
     if kind == "universe":

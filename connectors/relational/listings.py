@@ -54,6 +54,8 @@ class Listings:
     def add(self, listings: Iterable[Listing]) -> Imported:
         """Add versions, all or none of them, leaving out those that say what holds already."""
         held = {(each.instrument_id, each.venue): each for each in self._read(self._standing(END, END))}
+        newest = self._read(select(self._table).order_by(self._table.c["known_at"]))
+        said = {(each.instrument_id, each.venue, each.valid_from): each for each in newest}
         with self._engine.connect() as connection:
             there = set(connection.scalars(select(self._table.c["record_id"])))
         new = changed = unchanged = 0
@@ -61,7 +63,10 @@ class Listings:
         for listing in listings:
             key = listing.instrument_id, listing.venue
             before = held.get(key)
-            if listing.record_id in there or (before is not None and listing.says_what(before)):
+            again = said.get((*key, listing.valid_from))
+            if listing.record_id in there or any(
+                known is not None and listing.says_what(known) for known in (before, again)
+            ):
                 unchanged += 1
                 continue
             new, changed = (new + 1, changed) if before is None else (new, changed + 1)
@@ -93,7 +98,10 @@ class Listings:
         )
 
     def _standing(self, valid_at: int, known_at: int) -> Select[Any]:
-        """Return the query of the version of each listing that holds at an instant, or that begins last (END)."""
+        """Return the query of the version of each listing that holds at an instant, or that begins last (END).
+
+        A version without an end holds until the next one begins, whichever of them was known first.
+        """
         table = self._table.c
         holds = [table["known_at"] <= known_at]
         if valid_at != END:
@@ -101,10 +109,9 @@ class Listings:
                 table["valid_from"] <= valid_at,
                 or_(table["valid_to"].is_(None), table["valid_to"] > valid_at),
             ]
-        order = ("valid_from", "known_at") if valid_at == END else ("known_at", "valid_from")
         newest = func.row_number().over(
             partition_by=[table["instrument_id"], table["venue"]],
-            order_by=[table[name].desc() for name in (*order, "sequence")],
+            order_by=[table[name].desc() for name in ("valid_from", "known_at", "sequence")],
         )
         ranked = select(self._table, newest.label("place")).where(*holds).subquery()
         columns = [ranked.c[column.name] for column in self._table.columns]

@@ -105,6 +105,45 @@ def test_symbol_properties_load_with_exact_steps(ask):
     )
 
 
+def test_a_version_that_is_known_later_but_begins_earlier_does_not_hide_the_one_after_it(ask, tmp_path):
+    (tmp_path / "told.csv").write_text(
+        "ticker,venue,instrument_id,name,valid_from,known_at\n"
+        "NEW,XNYS,7,New,2015-01-01,2015-01-01\n"
+        "OLD,XNYS,7,Old,2010-01-01,2024-01-01\n"
+    )
+
+    ask("import", str(tmp_path / "told.csv"))
+
+    assert [each["name"] for each in ask("show", "7", "--at", "2018-01-01")] == ["New"]
+    assert [each["name"] for each in ask("show", "7", "--at", "2012-01-01")] == ["Old"]
+
+
+def test_what_an_undated_file_says_is_not_known_before_it_is_read(ask, tmp_path):
+    (tmp_path / "now.csv").write_text("ticker,venue\nX,XNYS\n")
+
+    assert ask("import", str(tmp_path / "now.csv"))["new"] == 1
+    assert ask("import", str(tmp_path / "now.csv"))["unchanged"] == 1
+    assert ask("show", "X")[0]["valid_from"] == 0
+    assert ask("show", "X")[0]["known_at"] > 1_700_000_000 * 10**9
+
+
+@pytest.mark.parametrize(
+    ("column", "right", "wrong"),
+    [
+        ("isin", "US0378331005", "US0378331006"),
+        ("figi", "BBG000B9XRY4", "BBG000B9XRY5"),
+        ("currency", "USD", "dollars"),
+        ("tick_bands", '"[[0, 0.0001], [1, 0.01]]"', '"[[1, 0.01], [0, 0.0001]]"'),
+    ],
+)
+def test_a_code_that_is_misspelt_is_refused_by_its_line(ask, tmp_path, column, right, wrong):
+    (tmp_path / "codes.csv").write_text(f"ticker,venue,{column}\nA,XNYS,{right}\nB,XNYS,{wrong}\n")
+
+    done = ask("import", str(tmp_path / "codes.csv"))
+
+    assert (done["new"], [each["line"] for each in done["bad"]]) == (1, [3])
+
+
 def test_bad_rows_are_told_by_line_and_the_others_are_imported(ask, tmp_path):
     (tmp_path / "bad.csv").write_text(
         "ticker,venue,tick_size,valid_from,valid_to\n"
