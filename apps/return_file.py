@@ -34,7 +34,9 @@ class Returns(NamedTuple):
     dropped: int = 0
 
 
-class _Row(NamedTuple):
+class Row(NamedTuple):
+    """Cells of a row, and the line of the file that they end in."""
+
     line: int
     cells: list[str]
 
@@ -46,8 +48,8 @@ def read_returns(path: Path, *, drop_incomplete: bool = False) -> Returns:
     too few or too many cells, a date that cannot be read, was there before or is before the one above it, or a value
     that is missing or no finite number. With `drop_incomplete` a row that only lacks values is left out.
     """
-    header, rows = _read(path)
-    dates_at = _place(header, DATE_NAMES)
+    header, rows = read_rows(path)
+    dates_at = place_of(header, DATE_NAMES)
     if dates_at is None:
         raise ReturnFileError(
             f"{path} has no column of dates, one of {', '.join(DATE_NAMES)}; it has {', '.join(header) or 'none'}"
@@ -55,7 +57,7 @@ def read_returns(path: Path, *, drop_incomplete: bool = False) -> Returns:
     places = [place for place, name in enumerate(header) if place != dates_at]
     assets = tuple(header[place] for place in places)
     _refuse_names(path, assets)
-    wrong = {row.line: _width(header, row) for row in rows if len(row.cells) != len(header)}
+    wrong = {row.line: wrong_width(header, row) for row in rows if len(row.cells) != len(header)}
     whole = [row for row in rows if row.line not in wrong]
     if not rows:
         raise ReturnFileError(f"{path} has no rows; returns of at least 2 dates are needed")
@@ -64,7 +66,7 @@ def read_returns(path: Path, *, drop_incomplete: bool = False) -> Returns:
     if not drop_incomplete:
         bad = missing | bad
     wrong = {**bad, **wrong}
-    _refuse(path, wrong)
+    refuse_lines(path, wrong)
     kept = [number for number, row in enumerate(whole) if row.line not in missing]
     if len(kept) < 2:
         raise ReturnFileError(f"{path} has {len(kept)} rows that can be used; at least 2 are needed")
@@ -78,8 +80,8 @@ def read_weights(path: Path, assets: Sequence[str]) -> Floats:
     Raises ReturnFileError with the lines where an asset is not among `assets` or named twice, or a weight is no finite
     number; and where all weights are 0.
     """
-    header, rows = _read(path)
-    asset_at, weight_at = _place(header, ASSET_NAMES), _place(header, WEIGHT_NAMES)
+    header, rows = read_rows(path)
+    asset_at, weight_at = place_of(header, ASSET_NAMES), place_of(header, WEIGHT_NAMES)
     if asset_at is None or weight_at is None:
         raise ReturnFileError(
             f"{path} needs the columns asset and weight; it has {', '.join(header) or 'none'}"
@@ -89,9 +91,9 @@ def read_weights(path: Path, assets: Sequence[str]) -> Floats:
     weights, wrong, seen = np.zeros(len(assets)), {}, set()
     for line, cells in rows:
         if len(cells) != len(header):
-            wrong[line] = _width(header, _Row(line, cells))
+            wrong[line] = wrong_width(header, Row(line, cells))
             continue
-        name, number = cells[asset_at], _number(cells[weight_at])
+        name, number = cells[asset_at], number_of(cells[weight_at])
         place = places.get(name, by_case.get(name.lower()) if len(by_case) == len(places) else None)
         if place is None:
             near = difflib.get_close_matches(name, assets, 1, 0.0) or ["none"]
@@ -103,13 +105,13 @@ def read_weights(path: Path, assets: Sequence[str]) -> Floats:
         else:
             seen.add(place)
             weights[place] = number
-    _refuse(path, wrong)
+    refuse_lines(path, wrong)
     if not weights.any():
         raise ReturnFileError(f"{path} gives every asset a weight of 0; at least one is something else")
     return weights
 
 
-def _read(path: Path) -> tuple[list[str], list[_Row]]:
+def read_rows(path: Path) -> tuple[list[str], list[Row]]:
     """Return the header and the rows that are not empty, with their lines."""
     if not path.is_file():
         raise ReturnFileError(f"{path} is no file; give a CSV file")
@@ -123,14 +125,15 @@ def _read(path: Path) -> tuple[list[str], list[_Row]]:
         raise ReturnFileError(f"{path} cannot be read: {' '.join(str(error).split())}") from error
 
 
-def _rows(file: TextIO, separator: str) -> Iterator[_Row]:
+def _rows(file: TextIO, separator: str) -> Iterator[Row]:
     reader = csv.reader(file, delimiter=separator)
     for cells in reader:
         if any(cell.strip() for cell in cells):
-            yield _Row(reader.line_num, [cell.strip().lstrip("\ufeff") for cell in cells])
+            yield Row(reader.line_num, [cell.strip().lstrip("\ufeff") for cell in cells])
 
 
-def _place(header: Sequence[str], names: Sequence[str]) -> int | None:
+def place_of(header: Sequence[str], names: Sequence[str]) -> int | None:
+    """Return which column has one of the names, in any case."""
     plain = [name.lower() for name in header]
     return next((plain.index(name) for name in names if name in plain), None)
 
@@ -145,11 +148,12 @@ def _refuse_names(path: Path, assets: Sequence[str]) -> None:
             raise ReturnFileError(f"{path} has the column {name!r} twice; leave one of them out")
 
 
-def _width(header: Sequence[str], row: _Row) -> str:
+def wrong_width(header: Sequence[str], row: Row) -> str:
+    """Say that a row has not the cells of the header."""
     return f"the header has {len(header)} cells, the row {len(row.cells)}"
 
 
-def _wrong_dates(rows: Sequence[_Row], place: int) -> dict[int, str]:
+def _wrong_dates(rows: Sequence[Row], place: int) -> dict[int, str]:
     """Return what is wrong with the dates, by line."""
     instants = instants_of(pl.Series("date", [row.cells[place] for row in rows], pl.String))
     wrong: dict[int, str] = {}
@@ -170,7 +174,7 @@ def _wrong_dates(rows: Sequence[_Row], place: int) -> dict[int, str]:
 
 
 def _numbers(
-    rows: Sequence[_Row], places: Sequence[int], assets: Sequence[str]
+    rows: Sequence[Row], places: Sequence[int], assets: Sequence[str]
 ) -> tuple[Floats, dict[int, str], dict[int, str]]:
     """Return the values, the lines in which values are missing, and those that have other things in their place."""
     values = np.full((len(rows), len(places)), np.nan)
@@ -179,7 +183,7 @@ def _numbers(
     for number, row in enumerate(rows):
         for column, place in enumerate(places):
             cell = row.cells[place]
-            read = _number(cell)
+            read = number_of(cell)
             if cell.lower() in ("", "nan", "na", "n/a", "null", "none"):
                 missing.setdefault(row.line, f"no value of {assets[column]}")
             elif read is None or not math.isfinite(read):
@@ -189,14 +193,15 @@ def _numbers(
     return values, missing, bad
 
 
-def _number(cell: str) -> float | None:
+def number_of(cell: str) -> float | None:
+    """Return the number in a cell, None where there is none."""
     try:
         return float(cell) if "_" not in cell else None
     except ValueError:
         return None
 
 
-def _refuse(path: Path, wrong: dict[int, str]) -> None:
+def refuse_lines(path: Path, wrong: dict[int, str]) -> None:
     """Raise ReturnFileError where there are lines that cannot be used."""
     if not wrong:
         return

@@ -69,3 +69,43 @@ def _backtest(told: dict[str, Any]) -> Table:
     light = told["traffic_light"]
     table.add_row(f"traffic light: {light['zone']}", f"{light['cumulative']:.6f}", f"{light['type_one']:.6f}")
     return table
+
+
+def print_stress(told: dict[str, Any]) -> None:
+    """Print what `ita risk stress` came to."""
+    console = Console(soft_wrap=True)
+    exposed = told["exposures"]
+    console.print(
+        f"gross {exposed['gross']:,.2f}, net {exposed['net']:,.2f}, beta-adjusted {exposed['beta_adjusted']:,.2f} "
+        f"{told['base_currency']}; net asset value {told['nav']:,.2f}"
+    )
+    table = Table(title="Scenarios, the worst first (losses are negative)")
+    for name in ("scenario", "P&L", "of NAV", "moved by", "most of it"):
+        table.add_column(name, justify="right" if name in ("P&L", "of NAV") else "left")
+    for row in sorted(told["scenarios"], key=lambda row: float(row["pnl"])):
+        drivers = ", ".join(f"{each['asset']} {each['pnl']:,.0f}" for each in row["drivers"][:2])
+        table.add_row(row["name"], f"{row['pnl']:,.2f}", f"{row['of_nav']:.2%}", row["moved_by"], drivers)
+    console.print(table)
+    _print_reverse(console, told["reverse"])
+    for market, value in told["var"].items():
+        shown = value if isinstance(value, str) else f"{value:,.6g}"
+        console.print(f"VaR {market.replace('_', ' ')}: {shown}")
+    spread = told["concentration"]
+    console.print(f"HHI {spread['hhi']:.4f}, as {spread['effective_number']:.2f} equal positions")
+    for market, row in told["liquidity"]["markets"].items():
+        days = (
+            "none known" if row["days_longest"] is None else f"{row['days_longest']:.2f} days at the longest"
+        )
+        within = ", ".join(f"{part:.0%} in {day}" for day, part in row["liquid_within_days"].items())
+        console.print(f"liquidity, {market}: {days}; cost {row['cost']:,.2f}; {within}")
+
+
+def _print_reverse(console: Console, reverse: dict[str, Any]) -> None:
+    least = reverse["least"]
+    found = f"{least['name']} scaled by {least['scale']:.4g}" if least else "no scenario at any scale"
+    console.print(f"a loss of {reverse['loss']:,.2f} is nearest by {found}")
+    linear = reverse["linear"]
+    if "distance" in linear:
+        console.print(f"its likeliest move is {linear['distance']:.4f} deviations away (Mahalanobis)")
+    else:
+        console.print(f"its likeliest move: {linear['left_out']}")

@@ -5,8 +5,8 @@
 Three questions, each asked in turn of both, the median of `--rounds`: VaR and ES after a `fill` of one position, after
 the `minute` mark of all of them, and what an `order` would change. The plain way prices every position anew in every
 scenario, quantity * price * (1 + return) less its value, sums, and sorts; `dot` is the same with one product of vector
-and matrix in place of pricing and summing, the fastest that numpy has. Each has one thread. That all three say the same
-is checked.
+and matrix in place of pricing and summing, the fastest that numpy has. Each has one thread. All three must
+say the same.
 """
 
 import argparse

@@ -127,3 +127,61 @@ def _show_var(told: dict[str, Any], json: bool) -> None:
     from apps.risk_tables import print_var
 
     print_var(told)
+
+
+PositionsFile = Annotated[
+    Path, typer.Argument(metavar="POSITIONS.csv", help="asset and value, or quantity and price")
+]
+Scenarios = Annotated[Path | None, typer.Option(help="YAML file of scenarios, as config/stress.yaml")]
+ReturnsOption = Annotated[
+    Path | None, typer.Option(help="file of returns: real moves of windows, covariances for the rest")
+]
+Nav = Annotated[float | None, typer.Option(help="net asset value; the gross value if left out")]
+Loss = Annotated[
+    float | None, typer.Option(help="of reverse stress; a tenth of the net asset value if left out")
+]
+Participation = Annotated[float, typer.Option(help="part of the daily volume that one can be")]
+BaseCurrency = Annotated[str, typer.Option(help="that values are in")]
+
+
+@app.command("stress")
+def stress(
+    positions: PositionsFile,
+    scenarios: Scenarios = None,
+    returns: ReturnsOption = None,
+    nav: Nav = None,
+    loss: Loss = None,
+    participation: Participation = 0.2,
+    base_currency: BaseCurrency = "USD",
+    json: AsJson = False,
+) -> None:
+    """Stress a file of positions: historical windows, shocks of what is held, reverse stress, liquidity.
+
+    Further columns, each may be left out: multiplier, fx, beta, sector, currency, adv (daily volume in units, or in
+    money beside a value), volatility (of a day), spread. P&L is in base currency, losses are negative.
+
+    Example: ita risk stress positions.csv --returns returns.csv --nav 10000000 --loss 1000000 --json
+    """
+    import numpy as np
+
+    from apps.cli.main import WrongUse
+    from apps.position_file import read_positions
+    from apps.return_file import ReturnFileError, read_returns
+    from apps.stress_figures import StressAsked, read_stress_tests, stress_figures
+
+    try:
+        held = read_positions(positions, base_currency)
+        panel = read_returns(returns) if returns is not None else None
+        worth = nav if nav is not None else float(np.abs(held.holdings.values).sum())
+        asked = StressAsked(worth, loss if loss is not None else worth / 10, participation)
+        told = stress_figures(held, read_stress_tests(scenarios), asked, panel)
+    except (ReturnFileError, ValueError) as error:
+        raise WrongUse(str(error)) from error
+    if json:
+        import msgspec
+
+        typer.echo(msgspec.json.encode(told).decode())
+        return
+    from apps.risk_tables import print_stress
+
+    print_stress(told)
