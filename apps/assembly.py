@@ -27,7 +27,6 @@ from operators.sequence import Sequence
 from operators.signals import SignalParams, Signals
 from operators.sizing import SizingParams
 from operators.stage import UNOBSERVED, Observer
-from operators.venue import VenueParams
 from operators.venue_stage import VenueStage
 
 
@@ -152,12 +151,7 @@ def _desk_params(
             sizing.notional_max,
             sizing.no_trade_band,
         ),
-        venue=VenueParams(
-            base.venue.name,
-            base.venue.latency_microseconds * 1000,
-            base.venue.fee_per_unit,
-            base.venue.participation_max,
-        ),
+        venue=base.venue.made(),
         sessions=sessions,
         splits=splits,
         account=base.desk.account,

@@ -4,6 +4,7 @@ import csv
 import difflib
 import hashlib
 import io
+import typing
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,6 +13,7 @@ import msgspec
 import pydantic
 import yaml
 
+from config.venue_settings import VenueSettings
 from domain.instruments import Instrument, Universe
 from features.catalogue import lines
 from features.family import Family
@@ -91,17 +93,6 @@ class SizingSettings(Section):
     capital_fraction: float = pydantic.Field(default=0.05, gt=0, le=1)
     notional_max: Decimal = pydantic.Field(default=Decimal(400_000), gt=0, strict=False)
     no_trade_band: float = pydantic.Field(default=0.10, ge=0, lt=1)
-
-
-class VenueSettings(Section):
-    """The simulated venue and how orders are put to it; see operators/venue.py."""
-
-    name: str = "XSIM"
-    latency_microseconds: int = pydantic.Field(default=500, ge=0)
-    fee_per_unit: Decimal = pydantic.Field(default=Decimal("0.003"), ge=0, strict=False)
-    participation_max: float = pydantic.Field(default=0.2, gt=0, le=1)
-    order_ttl_seconds: int = pydantic.Field(default=30, ge=1)
-    limit_through_ticks: int = pydantic.Field(default=2, ge=0)
 
 
 class LakeSettings(Section):
@@ -317,9 +308,12 @@ def refusal(path: Path, error: pydantic.ValidationError, hint: str = "") -> Sett
 def _near(name: str, place: tuple[int | str, ...]) -> str:
     model: Any = Base
     for part in place:
-        model = model.model_fields[str(part)].annotation
-    near = difflib.get_close_matches(name, model.model_fields, 1, 0.0)
-    return f"; the nearest known is {near[0]!r}"
+        if str(part) not in getattr(model, "model_fields", {}):
+            return ""
+        found = model.model_fields[str(part)].annotation
+        model = next((each for each in typing.get_args(found) if isinstance(each, type)), found)
+    near = difflib.get_close_matches(name, getattr(model, "model_fields", {}), 1, 0.0)
+    return f"; the nearest known is {near[0]!r}" if near else ""
 
 
 def _instrument(path: Path, row: dict[str, Any]) -> Instrument:

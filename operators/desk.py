@@ -14,6 +14,7 @@ from domain.envelope import record_id
 from domain.instruments import Instrument, Split
 from domain.market import END, ScoreReason, Session
 from domain.money import exact_price
+from domain.order_messages import Report
 from domain.orders import FINAL, Execution, Intent, OrdType, Side, TimeInForce
 from operators.compliance import count_message, decide
 from operators.compliance_rules import KillMode
@@ -46,8 +47,8 @@ from operators.positions import (
     valuation,
 )
 from operators.sizing import size_position
-from operators.venue import Top
 from operators.venue_link import link_of
+from operators.venue_state import Top
 
 
 class BookBroken(RuntimeError):
@@ -261,10 +262,12 @@ class Desk:
             if not working.cancelled and is_of(working.state.order, scope):
                 self._cancel(working, "trading was stopped", now_at)
 
-    def _executed(self, executions: list[Execution], now_at: int) -> None:
+    def _executed(self, reports: list[Report], now_at: int) -> None:
         """Hand execution reports to orders, compliance and positions, and record what changed."""
         state = self.state
-        for execution in executions:
+        for execution in reports:
+            if not isinstance(execution, Execution):
+                continue
             key = (execution.strategy, execution.symbol)
             working = state.working[key]
             applied = apply_report(working.state, execution)

@@ -23,8 +23,9 @@ from operators.orders import OrderState
 from operators.positions import PositionBook
 from operators.sizing import SizingParams
 from operators.strategy import Strategy
-from operators.venue import VenueParams, VenueState
 from operators.venue_link import RemoteState
+from operators.venue_params import VenueParams
+from operators.venue_state import VenueState
 
 Key = tuple[str, str]
 

@@ -20,6 +20,7 @@ from domain.orders import ENDED, FINAL, OrdStatus
 from operators.order_rules import winning
 from operators.orders import OrderState
 
+PATIENCE_MAX = 8
 _STATUS_OF = {RequestKind.CANCEL: OrdStatus.PENDING_CANCEL, RequestKind.REPLACE: OrdStatus.PENDING_REPLACE}
 
 
@@ -104,13 +105,19 @@ def exposed_qty(state: OrderState) -> int:
 def overdue_at(state: OrderState, timeout: int) -> Overdue | None:
     """Return when an answer will be, or was, overdue (ns UTC), and which; None where the venue owes nothing.
 
-    A question is asked again each `timeout` until it is answered.
+    A question is asked again until it is answered, each time after twice the time of before, up to `PATIENCE_MAX` times
+    the `timeout`.
     """
     owed = _owed(state)
     if owed is None:
         return None
-    asked = [r.transact_time for r in state.requests.values() if r.kind is RequestKind.STATUS]
-    return Overdue(max([owed.since, *asked[-1:]]) + timeout, owed.text)
+    asked = [
+        request.transact_time
+        for name, request in state.requests.items()
+        if request.kind is RequestKind.STATUS and name not in state.answered
+    ]
+    patience = min(PATIENCE_MAX, 2 ** len(asked))
+    return Overdue(max([owed.since, *asked[-1:]]) + timeout * patience, owed.text)
 
 
 def _owed(state: OrderState) -> Overdue | None:

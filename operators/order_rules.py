@@ -54,7 +54,7 @@ PAIRS: dict[ExecType, frozenset[OrdStatus]] = {
     | _PENDING
     | {OrdStatus.CANCELED, OrdStatus.EXPIRED, OrdStatus.DONE_FOR_DAY},
     ExecType.ORDER_STATUS: _ALL,
-    ExecType.TRIGGERED: frozenset({OrdStatus.NEW}),
+    ExecType.TRIGGERED: frozenset({OrdStatus.NEW}) | _PENDING,
 }
 """Which status a report of each kind may carry (5.1); where several statuses hold at once, the one that wins."""
 

@@ -17,7 +17,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from domain.money import ZERO, cents
-from domain.orders import ExecType, Execution
+from domain.orders import ExecType, Execution, Order
 
 SMALLEST = Decimal("0.00000001")
 """Costs and split marks are multiples of this: sums of amounts below 1e19 are exact in the 28 digits of Decimal."""
@@ -88,9 +88,39 @@ def apply_execution(book: PositionBook, execution: Execution, multiplier: int = 
         raise ValueError(f"a book of account {book.account} takes no reports of account {execution.account}")
     if execution.exec_type is not ExecType.TRADE or execution.last_px is None:
         return None
-    held = book.holdings.setdefault((execution.strategy, execution.symbol), Holding(multiplier=multiplier))
-    signed = execution.side.sign * execution.last_qty
-    value = execution.last_px * held.multiplier
+    return _book(
+        book,
+        (execution.strategy, execution.symbol),
+        execution.side.sign * execution.last_qty,
+        execution.last_px,
+        execution.commission,
+        multiplier,
+    )
+
+
+def apply_change(
+    book: PositionBook,
+    order: Order,
+    quantity: int,
+    price: Decimal,
+    commission: Decimal,
+    multiplier: int = 1,
+) -> Holding:
+    """Take a change of an order's fills into the book: `quantity` in the order's direction, below 0 for a bust.
+
+    What is taken back is booked as the opposite trade at the same price, so cash and quantity are as if it had never
+    been; what it had realised in between stays realised.
+    """
+    leaf = (order.strategy, order.symbol)
+    return _book(book, leaf, order.side.sign * quantity, price, commission, multiplier)
+
+
+def _book(
+    book: PositionBook, leaf: Leaf, signed: int, price: Decimal, commission: Decimal, multiplier: int
+) -> Holding:
+    """Take a signed quantity at a price into a holding."""
+    held = book.holdings.setdefault(leaf, Holding(multiplier=multiplier))
+    value = price * held.multiplier
     closing = min(abs(signed), abs(held.quantity)) if held.quantity * signed < 0 else 0
     if closing:
         released = _share(held.cost, closing, abs(held.quantity))
@@ -103,9 +133,9 @@ def apply_execution(book: PositionBook, execution: Execution, multiplier: int = 
         sign = 1 if signed > 0 else -1
         held.cost += sign * opening * value
         held.quantity += sign * opening
-    held.fees += execution.commission
-    book.cash -= signed * value + execution.commission
-    book.marks.setdefault(execution.symbol, execution.last_px)
+    held.fees += commission
+    book.cash -= signed * value + commission
+    book.marks.setdefault(leaf[1], price)
     return held
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from domain.market import END
+from domain.order_messages import Report
 from domain.orders import (
     NOTHING_PROMISED,
     ExecType,
@@ -21,9 +22,6 @@ from domain.orders import (
     Promise,
 )
 from operators.venue import (
-    Top,
-    VenueParams,
-    VenueState,
     arrivals,
     cancel,
     end_of_session,
@@ -33,6 +31,8 @@ from operators.venue import (
     submit,
     wants,
 )
+from operators.venue_params import VenueParams
+from operators.venue_state import Top, VenueState
 
 TopOf = Callable[[int], Top]
 
@@ -67,25 +67,25 @@ class HostedVenue:
         """Return when the next report of a market row is due, beside those that `quote` and `trade` answer."""
         return END
 
-    def due(self, top_of: TopOf, now_at: int) -> list[Execution]:
+    def due(self, top_of: TopOf, now_at: int) -> list[Report]:
         """Return the reports of arrivals by now."""
         return arrivals(self._state, self._params, top_of, now_at)
 
-    def of_row(self, now_at: int) -> list[Execution]:
+    def of_row(self, now_at: int) -> list[Report]:
         """Return the reports of market rows by now that the desk did not have to show."""
         return []
 
-    def quote(self, which: int, top: Top, now_at: int) -> list[Execution]:
+    def quote(self, which: int, top: Top, now_at: int) -> list[Report]:
         """Show a best quote."""
         return on_quote(self._state, self._params, which, top, now_at)
 
-    def trade(self, which: int, price: float, size: float, top: Top, now_at: int) -> list[Execution]:
+    def trade(self, which: int, price: float, size: float, top: Top, now_at: int) -> list[Report]:
         """Show a trade."""
         return on_trade(self._state, self._params, which, price, size, top, now_at)
 
-    def end_session(self, now_at: int) -> list[Execution]:
+    def end_session(self, now_at: int) -> list[Report]:
         """Return the reports of the orders that end with the session."""
-        return end_of_session(self._state, now_at)
+        return end_of_session(self._state, self._params, now_at)
 
     def wants(self) -> frozenset[int]:
         """Return the instruments that have to be shown."""
@@ -168,23 +168,23 @@ class RemoteVenue:
         reports = self._state.reports
         return reports[0].transact_time if reports and _of_row(reports[0]) else END
 
-    def due(self, _top_of: TopOf, now_at: int) -> list[Execution]:
+    def due(self, _top_of: TopOf, now_at: int) -> list[Report]:
         """Return the reports of arrivals by now."""
         return self._take(lambda report: not _of_row(report), now_at)
 
-    def of_row(self, now_at: int) -> list[Execution]:
+    def of_row(self, now_at: int) -> list[Report]:
         """Return the reports of market rows by now."""
         return self._take(_of_row, now_at)
 
-    def quote(self, which: int, top: Top, now_at: int) -> list[Execution]:
+    def quote(self, which: int, top: Top, now_at: int) -> list[Report]:
         """Show nothing: the venue sees the market for itself."""
         return []
 
-    def trade(self, which: int, price: float, size: float, top: Top, now_at: int) -> list[Execution]:
+    def trade(self, which: int, price: float, size: float, top: Top, now_at: int) -> list[Report]:
         """Show nothing: the venue sees the market for itself."""
         return []
 
-    def end_session(self, now_at: int) -> list[Execution]:
+    def end_session(self, now_at: int) -> list[Report]:
         """Return the reports of the orders that end with the session."""
         return self._take(lambda report: report.exec_type is ExecType.EXPIRED, now_at)
 
@@ -196,8 +196,9 @@ class RemoteVenue:
         """Say whether the venue has said its last."""
         return self._state.promise.closed
 
-    def _take(self, is_meant: Callable[[Execution], bool], now_at: int) -> list[Execution]:
-        taken, reports = [], self._state.reports
+    def _take(self, is_meant: Callable[[Execution], bool], now_at: int) -> list[Report]:
+        taken: list[Report] = []
+        reports = self._state.reports
         while reports and reports[0].transact_time <= now_at and is_meant(reports[0]):
             taken.append(reports.popleft())
         return taken

@@ -23,10 +23,10 @@ from numpy.typing import NDArray
 
 from domain.instruments import Split
 from domain.market import END, Kind, Ordered, Session
+from domain.order_messages import Report
 from domain.orders import (
     NOTHING_ASKED,
     NOTHING_PROMISED,
-    Execution,
     Order,
     OrderCancelRequest,
     Progress,
@@ -37,8 +37,6 @@ from operators.desk_state import DeskParams
 from operators.marks import Cursor, fresh_marks, moves_last, split_mark
 from operators.stage import Stage
 from operators.venue import (
-    Top,
-    VenueState,
     arrivals,
     cancel,
     end_of_session,
@@ -48,6 +46,7 @@ from operators.venue import (
     submit,
     wants,
 )
+from operators.venue_state import Top, VenueState
 
 Request = Order | OrderCancelRequest
 
@@ -55,7 +54,7 @@ Request = Order | OrderCancelRequest
 class Answered(NamedTuple):
     """What the venue says after an item: reports, and a promise where it is a new one; `ended` with the last of all."""
 
-    executions: list[Execution]
+    executions: list[Report]
     promise: Promise | None
     ended: bool = False
 
@@ -65,9 +64,10 @@ def fork(state: VenueState) -> VenueState:
     return replace(
         state,
         coming=list(state.coming),
-        orders={name: replace(held) for name, held in state.orders.items()},
+        orders={name: held.copy() for name, held in state.orders.items()},
         resting={which: list(names) for which, names in state.resting.items()},
         taken=dict(state.taken),
+        closing=dict(state.closing),
     )
 
 
@@ -198,13 +198,13 @@ class VenueStage(Stage[VenueBook]):
         if state.progress.requests <= state.heard:
             state.decided_until = max(state.decided_until, state.progress.decided_until)
 
-    def _settle(self, state: VenueBook) -> list[Execution]:
+    def _settle(self, state: VenueBook) -> list[Report]:
         """Let happen what no request can change any more."""
         safe = state.decided_until
         if safe < END:
             safe += self.params.venue.latency_nanoseconds
         settled_until = min(safe, state.horizon)
-        executions: list[Execution] = []
+        executions: list[Report] = []
         if settled_until > state.settled_until:
             executions, _ = self._walk(state, state.floor, settled_until)
             state.settled_until = settled_until
@@ -213,7 +213,7 @@ class VenueStage(Stage[VenueBook]):
                 state.first_batch += 1
         is_over = state.market_ended and state.decided_until == END
         if is_over and state.progress.requests == state.heard and not state.ended:
-            executions += end_of_session(state.floor.venue, state.last_row_at)
+            executions += end_of_session(state.floor.venue, self.params.venue, state.last_row_at)
             state.ended = True
         return executions
 
@@ -231,9 +231,9 @@ class VenueStage(Stage[VenueBook]):
 
     def _walk(
         self, state: VenueBook, floor: Floor, until: int, *, first_only: bool = False
-    ) -> tuple[list[Execution], int]:
+    ) -> tuple[list[Report], int]:
         """Let happen on a floor what happens before `until`; return the reports, and how far that was (ns UTC)."""
-        made: list[Execution] = []
+        made: list[Report] = []
         while not (made and first_only):
             due_at = min(self._split_at(floor), floor.session_end_at, next_arrival(floor.venue))
             now_at = self._advance(state, floor, min(due_at, until))
@@ -263,7 +263,7 @@ class VenueStage(Stage[VenueBook]):
             floor.batch, floor.row = floor.batch + 1, 0
         return None
 
-    def _row(self, state: VenueBook, floor: Floor, now_at: int) -> list[Execution]:
+    def _row(self, state: VenueBook, floor: Floor, now_at: int) -> list[Report]:
         """Show the row before the floor's place to the orders of its instrument."""
         ticks, row = state.batches[floor.batch - state.first_batch].ticks, floor.row - 1
         which = int(ticks.instrument[row])
@@ -275,15 +275,15 @@ class VenueStage(Stage[VenueBook]):
             return on_trade(floor.venue, self.params.venue, which, price, size, top, now_at)
         return []
 
-    def _due(self, floor: Floor, now_at: int) -> list[Execution]:
+    def _due(self, floor: Floor, now_at: int) -> list[Report]:
         """Let splits, the end of a session, and arrivals happen, in that order."""
-        made: list[Execution] = []
+        made: list[Report] = []
         while self._split_at(floor) <= now_at:
             split = self.params.splits[floor.splits_done]
             split_mark(floor.marks, self._index[split.instrument], split.ratio)
             floor.splits_done += 1
         if floor.session_end_at <= now_at:
-            made += end_of_session(floor.venue, now_at)
+            made += end_of_session(floor.venue, self.params.venue, now_at)
             floor.session_end_at = self.params.sessions.regular(now_at)[1]
 
         def top_of(which: int) -> Top:

@@ -24,7 +24,7 @@ from operators.decisions import Decisions
 from operators.desk_state import DeskParams
 from operators.sizing import SizingParams
 from operators.strategy import Strategy, params_of
-from operators.venue import VenueParams
+from operators.venue_params import VenueParams
 from tests.operators.tick_samples import batches, random_ticks
 
 NAMES = ("A", "B", "C", "D", "E")

@@ -7,7 +7,9 @@ import pytest
 
 from domain.market import END
 from domain.orders import Side
-from operators.venue import VenueParams, VenueState, cancel, end_of_session, next_arrival, wants
+from operators.venue import cancel, end_of_session, next_arrival, wants
+from operators.venue_params import VenueParams
+from operators.venue_state import VenueState
 from tests.operators.venue_asking import NAN, UNQUOTED, Venue, filled, order, told, top
 
 
@@ -319,7 +321,7 @@ def test_the_end_of_the_session_expires_what_rests_and_what_is_on_its_way():
     venue = Venue().rest(order("resting"))
     venue.send(order("coming"), now_at=10**9)
 
-    reports = end_of_session(venue.state, 2 * 10**9)
+    reports = end_of_session(venue.state, venue.params, 2 * 10**9)
 
     assert told(reports) == [
         ("resting", "EXPIRED", "EXPIRED", 0, None),

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from domain.orders import FINAL, Order, OrdStatus, Side
 from operators.order_rules import Applied
 from operators.orders import OrderState, apply_report
-from operators.venue import Top, VenueParams, cancel, end_of_session, wants
+from operators.venue import cancel, end_of_session, wants
+from operators.venue_params import VenueParams
+from operators.venue_state import Top
 from tests.operators.venue_asking import NAN, Venue, order
 
 ticks = st.integers(9_900, 10_100).map(lambda cents: cents / 100)
@@ -74,7 +76,7 @@ class Day:
         self.note(self.venue.trade(price, size, shown, now_at), "trade", size)
 
     def end(self, now_at: int) -> "Day":
-        self.note(end_of_session(self.venue.state, now_at), "end", 0.0)
+        self.note(end_of_session(self.venue.state, self.venue.params, now_at), "end", 0.0)
         return self
 
 

@@ -14,8 +14,8 @@ from domain.instruments import Split
 from domain.market import END, SECOND, select
 from domain.orders import NOTHING_PROMISED, ExecType, Promise
 from operators.decisions import Decisions
-from operators.venue import VenueParams
 from operators.venue_link import RemoteState, RemoteVenue, ReportLost
+from operators.venue_params import VenueParams
 from operators.venue_stage import VenueStage
 from tests.operators import decision_case
 from tests.operators.venue_asking import PARAMS, Venue, order

@@ -6,7 +6,9 @@ from decimal import Decimal
 from typing import Any
 
 from domain.orders import ExecType, Order, OrdType, Side, TimeInForce
-from operators.venue import Top, VenueParams, VenueState, arrivals, on_quote, on_trade, submit
+from operators.venue import arrivals, on_quote, on_trade, submit
+from operators.venue_params import VenueParams
+from operators.venue_state import Top, VenueState
 
 NAN = math.nan
 TICK = Decimal("0.01")

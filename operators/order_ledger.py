@@ -1,0 +1,195 @@
+"""The ledger of orders: all orders of a book, what was booked of them, and what was said about their breaks.
+
+Key     book
+In      orders as they are sent; reports, in any order and any number of times; the drop copy; the instant
+Out     what the books are to change, the breaks that are new or explained by now, the questions to the venue
+State   Ledger: the state of each order, its bookings, the breaks that were told
+Time    event time: an answer that is overdue is asked for
+Silence a report that changes nothing and fits makes nothing
+
+Nothing that a venue says stops the desk: what cannot be is a break with both sides named. What is booked of an order is
+always what its fills come to (`operators.orders.bookings`): where that changes, the difference is booked, be it a fill,
+a bust, a correction, or an execution of our own making that the true one replaces.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import NamedTuple
+
+from domain.market import END
+from domain.order_messages import OrderRequest, Report, RequestKind
+from domain.orders import Execution, Order, OrdStatus
+from operators.order_requests import ask, miss, overdue_at
+from operators.order_rules import BREAKS, Applied
+from operators.orders import Booking, OrderState, apply_report, bookings, breaks_of, name_of
+from operators.reconciliation import (
+    DESK,
+    DROP_COPY,
+    VENUE,
+    Found,
+    Statement,
+    found_in_answer,
+    found_in_report,
+    open_breaks,
+)
+
+
+class Change(NamedTuple):
+    """What is to be booked: `quantity` in the order's direction, below 0 where something is taken back."""
+
+    order: Order
+    name: str
+    quantity: int
+    price: Decimal
+    commission: Decimal
+
+
+class Taken(NamedTuple):
+    """What followed from a report."""
+
+    answer: Applied
+    changes: list[Change]
+    found: list[Found]
+
+
+@dataclass
+class Ledger:
+    """All orders by OrderID; `booked` and `told` (breaks by name) by OrderID, `strays` are reports of no order here."""
+
+    orders: dict[str, OrderState] = field(default_factory=dict)
+    booked: dict[str, dict[str, Booking]] = field(default_factory=dict)
+    told: dict[str, dict[str, Applied]] = field(default_factory=dict)
+    strays: set[str] = field(default_factory=set)
+
+
+def enter(ledger: Ledger, order: Order) -> OrderState:
+    """Enter an order that is sent; return its state."""
+    ledger.orders[order.order_id] = state = OrderState(order)
+    return state
+
+
+def leave(ledger: Ledger, order_id: str) -> None:
+    """Let go of an order of which nothing more is expected."""
+    for part in (ledger.orders, ledger.booked, ledger.told):
+        part.pop(order_id, None)
+
+
+def take(ledger: Ledger, report: Report) -> Taken:
+    """Take a report in; never raises."""
+    state = ledger.orders.get(report.order_id)
+    if state is None:
+        return _stray(ledger, report, Applied.WRONG_ORDER, "no such order is here")
+    answer = apply_report(state, report)
+    if answer is Applied.WRONG_ORDER:
+        return _stray(ledger, report, answer, "it is not what was asked for")
+    if answer is Applied.EXEC_ID_REUSED:
+        return _stray(ledger, report, answer, "another report has its ExecID")
+    if answer is Applied.REPEATED:
+        return Taken(answer, [], [])
+    return Taken(answer, _changes(ledger, state), _news(ledger, state))
+
+
+def _stray(ledger: Ledger, report: Report, answer: Applied, text: str) -> Taken:
+    """Answer a report that no order takes in; it is told once."""
+    name = f"{name_of(report)}/{answer}"
+    if name in ledger.strays:
+        return Taken(answer, [], [])
+    ledger.strays.add(name)
+    return Taken(answer, [], [found_in_report(report, answer, text)])
+
+
+def _changes(ledger: Ledger, state: OrderState) -> list[Change]:
+    """Return the difference between what is booked of an order and what is to be, and note it as booked."""
+    order, before, after = state.order, ledger.booked.get(state.order.order_id, {}), bookings(state)
+    gone = [
+        Change(order, name, -entry.quantity, entry.price, -entry.commission)
+        for name, entry in before.items()
+        if name not in after
+    ]
+    new = [Change(order, name, *entry) for name, entry in after.items() if name not in before]
+    ledger.booked[order.order_id] = after
+    return gone + new
+
+
+def _news(ledger: Ledger, state: OrderState) -> list[Found]:
+    """Return the breaks of an order that were not told yet, and those told ones that are explained by now."""
+    order_id = state.order.order_id
+    before, after = ledger.told.get(order_id, {}), breaks_of(state)
+    if not before and not after:
+        return []
+    new = [
+        found_in_answer(state, name, answer)
+        for name, answer in after.items()
+        if before.get(name) is not answer
+    ]
+    explained = [
+        found_in_answer(state, name, answer)._replace(resolved=True)
+        for name, answer in before.items()
+        if name not in after
+    ]
+    ledger.told[order_id] = after
+    return new + explained
+
+
+def next_overdue(ledger: Ledger, timeout: int) -> int:
+    """Return when the first answer is overdue (ns UTC), the greatest int64 where the venue owes none."""
+    owed = (overdue_at(state, timeout) for state in ledger.orders.values())
+    return min((each.since for each in owed if each is not None), default=END)
+
+
+def questions(ledger: Ledger, now_at: int, timeout: int, next_number: int) -> list[OrderRequest]:
+    """Return a status request for each order of which an answer is overdue; one never acknowledged is UNKNOWN.
+
+    `next_number` is the `sequence` of the first.
+    """
+    asked: list[OrderRequest] = []
+    for state in ledger.orders.values():
+        owed = overdue_at(state, timeout)
+        if owed is not None and owed.since <= now_at:
+            miss(state, now_at)
+            asked.append(ask(state, RequestKind.STATUS, now_at, next_number + len(asked), owed.text))
+    return asked
+
+
+def take_over(ledger: Ledger, drop_copy: Iterable[Report]) -> Taken:
+    """Take over what stands on the drop copy and did not come by the line; each is a break that is resolved by that."""
+    changes: list[Change] = []
+    found: list[Found] = []
+    for report in sorted(drop_copy, key=lambda each: (each.sequence, name_of(each))):
+        state = ledger.orders.get(report.order_id)
+        if state is not None and name_of(report) in state.answers:
+            continue
+        taken = take(ledger, report)
+        changes += taken.changes
+        found += taken.found
+        if state is not None and taken.answer not in BREAKS:
+            text = f"only {DROP_COPY} has report {name_of(report)}: {_words(report)}"
+            found.append(
+                Found("not_delivered", DESK, DROP_COPY, report.order_id, report.symbol, text, resolved=True)
+            )
+    return Taken(Applied.APPLIED, changes, found)
+
+
+def _words(report: Report) -> str:
+    """Return what a report says in a few words."""
+    if not isinstance(report, Execution):
+        return f"refusal of {report.cl_ord_id}"
+    traded = f" of {report.last_qty} at {report.last_px}" if report.last_qty else ""
+    return f"{report.exec_type.name.lower()}{traded}, {report.cum_qty} filled"
+
+
+def settle_accounts(ledger: Ledger, other: dict[str, Statement], right: str = VENUE) -> list[Found]:
+    """Return everything that is open at the end of a session: orders that are not over, and differences."""
+    found = []
+    for order_id, state in ledger.orders.items():
+        if not (state.is_over or state.status is OrdStatus.DONE_FOR_DAY):
+            text = f"{'unknown' if state.is_unknown else state.status.name.lower()}, gap {state.gap}"
+            text += f", busts of unknown fills {sorted(state.orphans)}" if state.orphans else ""
+            found.append(Found("not_over", DESK, right, order_id, state.order.symbol, text))
+        if state.imputed_qty:
+            text = (
+                f"{state.imputed_qty} at {state.imputed_value / state.imputed_qty} by the venue's word alone"
+            )
+            found.append(Found("imputed", DESK, right, order_id, state.order.symbol, text))
+    return found + open_breaks(ledger.orders, other, right)
