@@ -1,8 +1,7 @@
 """The desk behind the signals: sizing, compliance, orders, venue and positions, in the order of the business.
 
-`Desk` walks one batch; all its memory is in `DeskState`. It calls the stages and passes their answers on; each
-stage is a
-file of its own.
+`Desk` walks one batch; all its memory is in `DeskState`. It calls the stages and passes their answers on; each stage
+is a file of its own.
 """
 
 from decimal import Decimal
@@ -31,7 +30,7 @@ from operators.decision_records import (
     snapshot_of,
     verdict_of,
 )
-from operators.desk_state import DeskParams, DeskState, Working
+from operators.desk_state import DeskParams, DeskState, Working, turn_over
 from operators.health import binding
 from operators.marks import exact_mark, mark_price, split_mark
 from operators.orders import Applied, OrderState, apply_report
@@ -44,7 +43,7 @@ from operators.positions import (
     start_day,
     valuation,
 )
-from operators.sizing import size_position
+from operators.sizing import Wanted, size_position
 from operators.venue import Top
 from operators.venue_link import link_of
 
@@ -138,10 +137,12 @@ class Desk:
         held = holding(state.positions, score.strategy, score.symbol).quantity
         price = exact_mark(state.marks[self._index[score.symbol]], instrument)
         self._mark_book(score.symbol, price, instrument)
+        strategy = self.params.strategies[self._strategy[score.strategy]]
+        traded = state.turnover.get(score.strategy, Decimal(0))
         sizing = size_position(
-            self.params.sizing,
+            strategy.sizing or self.params.sizing,
             instrument,
-            score.direction,
+            Wanted(score.direction, score.score, score.weight, traded),
             score.volatility,
             price,
             valuation(state.positions).equity,
@@ -300,6 +301,7 @@ class Desk:
             instrument = self.params.universe.of(execution.symbol)
             if apply_execution(state.positions, execution, instrument.multiplier) is not None:
                 self._position(*key, now_at, f"execution {execution.exec_id}")
+                turn_over(state, execution, instrument.multiplier)
             if execution.ord_status in FINAL:
                 del state.working[key]
         self._look()
@@ -344,6 +346,7 @@ class Desk:
                 self._position(strategy, symbol, now_at, "end of session")
         self._reconcile()
         start_day(state.positions)
+        state.turnover.clear()
         state.marks["prior_close"] = state.marks["last"]
         state.session_end_at = self.params.sessions.regular(now_at)[1]
 

@@ -71,6 +71,7 @@ def _register() -> None:
         run,
         serve_recording,
         stack,
+        train,
     )
 
     app.command("demo")(demo.demo)
@@ -88,6 +89,7 @@ def _register() -> None:
     app.add_typer(instruments.app, name="instruments")
     app.add_typer(lake.app, name="lake")
     app.add_typer(stack.app, name="stack")
+    app.add_typer(train.app, name="train")
 
 
 if __name__ == "__main__":
