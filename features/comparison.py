@@ -127,6 +127,19 @@ def comparison_lines(comparisons: Iterable[Comparison]) -> tuple[Feature, ...]:
     return tuple(line for each in comparisons for line in _lines(each))
 
 
+def described() -> tuple[Feature, ...]:
+    """Return a line for each way of comparing, of a feature F and instruments A and B, for people to read."""
+    across = tuple(
+        Feature(f"{kind}(F)", f"{MEANINGS[kind]} F", _unit(kind, "that of F"), 1, 1, "standards 6.5")
+        for kind in ACROSS
+    )
+    return across + _lines(asked_comparison(f"{SPREAD}(A,B)"))
+
+
+def _unit(kind: str, own: str) -> str:
+    return own if kind == "sector_neutral" else "score" if "z_score" in kind else "ratio"
+
+
 def _lines(made: Comparison) -> tuple[Feature, ...]:
     if made.kind == SPREAD:
         first, second = made.pair
@@ -141,8 +154,7 @@ def _lines(made: Comparison) -> tuple[Feature, ...]:
             for column, (meaning, unit) in zip(made.columns, words, strict=True)
         )
     line = line_of(made.reads)
-    unit = line.unit if made.kind == "sector_neutral" else "score" if "z_score" in made.kind else "ratio"
-    meaning = f"{MEANINGS[made.kind]} {made.reads}"
+    meaning, unit = f"{MEANINGS[made.kind]} {made.reads}", _unit(made.kind, line.unit)
     return (Feature(made.title, meaning, unit, line.warm_up, made.version, "standards 6.5"),)
 
 

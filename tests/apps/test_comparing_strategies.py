@@ -1,11 +1,18 @@
 """Every kind of strategy at once gives the same digests on any number of workers and in batches of any size."""
 
+import random
+import signal
+
 import polars as pl
 import pytest
 
+from apps.explanation import Measured
 from apps.kept_run import KeptRun
+from apps.market_seen import features_at
 from apps.replaying import Request, replayed
 from config.settings import DEFAULT, SettingsError, read_settings
+from tests.apps.kept import journal_tables, lake_digests
+from tests.apps.test_replay_killed import ended, killed_after, started
 
 SPEC = "simulator:seed=7,instruments=6,days=2,ticks=12000"
 NAMES = ("trend", "breakout", "winners", "legs", "both")
@@ -51,15 +58,10 @@ def run(configuration, tmp_path_factory):
 def test_every_strategy_scores_and_trades(run):
     kept = KeptRun(run[0])
     scores = kept.rows("scores").select(pl.col("strategy").cast(pl.String)).unique().collect()
-    orders = (
-        kept.rows("oms.orders")
-        .select("Strategy" if "Strategy" in kept.rows("oms.orders").collect_schema() else "strategy")
-        .unique()
-        .collect()
-    )
+    orders = kept.rows("oms.orders").select("strategy").unique().collect()
 
     assert set(scores["strategy"]) == set(NAMES)
-    assert set(orders.to_series()) >= {"trend", "breakout", "winners", "both"}
+    assert set(orders["strategy"]) >= {"trend", "breakout", "winners", "both"}
 
 
 def test_the_lake_keeps_the_comparisons_and_ranks_lie_between_0_and_1(run):
@@ -81,6 +83,29 @@ def test_the_lake_keeps_the_comparisons_and_ranks_lie_between_0_and_1(run):
     assert set(neutral["instrument"].cast(pl.String)) == {"ACMEX", "BOREA", "CALDR"}
 
 
+def test_an_explanation_shows_what_was_compared_in_words(run):
+    kept = KeptRun(run[0])
+    row = (
+        kept.rows("features.cross_section")
+        .filter(pl.col("rank(roc_10)") == 1.0)
+        .head(1)
+        .collect()
+        .row(0, named=True)
+    )
+    at = kept.rows("features.cross_section").filter(pl.col("rank(roc_10)") == 1.0).head(1)
+    close_at = at.select(pl.col("event_at").cast(pl.Int64)).collect().item()
+
+    seen = {each.name: each for each in features_at(kept, row["instrument"], close_at, row["version"])}
+
+    assert seen["rank(roc_10)"] == Measured(
+        name="rank(roc_10)",
+        value=1.0,
+        unit="ratio",
+        meaning="percentile rank across the universe, 0 to 1, of roc_10",
+    )
+    assert seen["garch(0.07,0.9)"].unit == "ratio"
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("workers", "batch_rows"), [(1, 300), (2, 512), (3, 4_096)])
 def test_any_number_of_workers_and_batches_of_any_size_give_the_same_digests(
@@ -91,6 +116,20 @@ def test_any_number_of_workers_and_batches_of_any_size_give_the_same_digests(
     again = replayed(request, tmp_path / "run")
 
     assert again["digests"] == run[1]["digests"]
+
+
+@pytest.mark.slow
+def test_kills_leave_the_comparisons_and_what_followed_as_an_undisturbed_run_leaves_them(
+    run, configuration, tmp_path
+):
+    out, moments, words = tmp_path / "out", random.Random(5), (12_000, 1, configuration)
+
+    codes = [killed_after(started(out, *words, spec=SPEC), moments.uniform(1.0, 4.0)) for _ in range(4)]
+    last = ended(started(out, *words, spec=SPEC))
+
+    assert (set(codes), last) == ({-signal.SIGKILL}, 0)
+    assert lake_digests(out) == lake_digests(run[0])
+    assert journal_tables(out) == journal_tables(run[0])
 
 
 @pytest.mark.parametrize(
