@@ -4,19 +4,21 @@ from typing import NamedTuple
 
 import numpy as np
 
-from config.settings import Settings, compliance_params, feature_families, universe_of
+from config.settings import Demand, Settings, SettingsError, compliance_params, feature_demand, universe_of
 from connectors.files.new_york import day_bounds
 from connectors.source import Commanded, TickSource
 from domain.instruments import Instrument, Split, Universe
 from domain.market import SECOND
 from domain.sessions import SessionTable, session_table
 from features.catalogue import columns, lines
+from features.comparison import comparison_lines
 from features.family import Feature
 from features.quality import RowRules
-from flows.stages import Stages
+from flows.stages import Stages, UniverseStages
 from operators.bars import BarParams, Bars
 from operators.best_quotes import BestQuotes, BestQuotesParams
 from operators.controls import Before
+from operators.cross_section import CrossSection, CrossSectionParams
 from operators.decisions import Decisions
 from operators.desk_state import DeskParams
 from operators.feature_rows import FeatureParams, FeatureStage
@@ -25,8 +27,8 @@ from operators.quality import HealthRules, Quality, QualityParams
 from operators.quote_bars import QuoteBarParams, QuoteBars
 from operators.sequence import Sequence
 from operators.signals import SignalParams, Signals
-from operators.sizing import SizingParams
 from operators.stage import UNOBSERVED, Observer
+from operators.universe_signals import UniverseSignals
 from operators.venue_stage import VenueStage
 
 
@@ -37,6 +39,7 @@ class Assembly(NamedTuple):
     sessions: SessionTable
     lines: tuple[Feature, ...]
     stages: Stages
+    comparisons: tuple[Feature, ...] = ()
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -51,7 +54,8 @@ def assemble(
     universe = universe_of(settings, source.instruments(), source.reference())
     segments = source.segments()
     sessions = session_table(_calendar(settings, source), segments[0], segments[-1])
-    families = feature_families(settings)
+    demand = feature_demand(settings)
+    families = demand.families
     base, names = settings.base, columns(families)
     lateness = base.bars.lateness_milliseconds * 1_000_000
     count = len(universe)
@@ -95,13 +99,58 @@ def assemble(
                 base.features.revisable_seconds,
             )
         ),
-        Signals(SignalParams(count, names, settings.strategies, sessions)),
-        Sequence(shards),
+        Signals(SignalParams(count, names, settings.strategies, sessions, _alone(settings, demand))),
+        Sequence(shards, compares=bool(demand.comparisons)),
         Decisions(desk, before=Before(source.controls() if isinstance(source, Commanded) else ())),
         VenueStage(desk),
+        _universe_stages(settings, demand, universe, sessions, splits),
         observer,
     )
-    return Assembly(universe, sessions, lines(families), stages)
+    return Assembly(universe, sessions, lines(families), stages, comparison_lines(demand.comparisons))
+
+
+def _alone(settings: Settings, demand: Demand) -> tuple[int, ...] | None:
+    """Return the strategies that look at one instrument at a time; None where all do."""
+    if not demand.comparing:
+        return None
+    return tuple(number for number in range(len(settings.strategies)) if number not in demand.comparing)
+
+
+def _universe_stages(
+    settings: Settings,
+    demand: Demand,
+    universe: Universe,
+    sessions: SessionTable,
+    splits: tuple[Split, ...],
+) -> UniverseStages | None:
+    """Return the stages that see all instruments; None where nothing compares them.
+
+    Raises SettingsError where a comparison names an instrument that the universe does not hold.
+    """
+    if not demand.comparisons:
+        return None
+    asked = settings.base.features
+    try:
+        params = CrossSectionParams(
+            universe.names,
+            demand.shared,
+            demand.comparisons,
+            universe.sectors(),
+            splits,
+            asked.cross_section.members_min,
+            asked.cross_section.carry_seconds,
+            asked.interval_seconds,
+            asked.revisable_seconds,
+        )
+    except ValueError as error:
+        raise SettingsError(f"features: {error}") from error
+    held = columns(demand.families)
+    read = (*demand.shared, *params.made)
+    return UniverseStages(
+        tuple(held.index(name) for name in demand.shared),
+        CrossSection(params),
+        UniverseSignals(SignalParams(len(universe), read, settings.strategies, sessions, demand.comparing)),
+    )
 
 
 def _calendar(settings: Settings, source: TickSource) -> str:
@@ -139,18 +188,11 @@ def _desk_params(
     settings: Settings, universe: Universe, sessions: SessionTable, splits: tuple[Split, ...]
 ) -> DeskParams:
     base = settings.base
-    sizing = base.sizing
     return DeskParams(
         universe=universe,
         strategies=settings.strategies,
         compliance=compliance_params(settings, universe),
-        sizing=SizingParams(
-            sizing.volatility_target,
-            sizing.volatility_floor,
-            sizing.capital_fraction,
-            sizing.notional_max,
-            sizing.no_trade_band,
-        ),
+        sizing=base.sizing.params(),
         venue=base.venue.made(),
         sessions=sessions,
         splits=splits,

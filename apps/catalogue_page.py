@@ -1,6 +1,8 @@
 """The catalogue as rows and as a page: the features of the desk and the indicators, a line each."""
 
 from features.catalogue import CATALOGUE
+from features.comparison import described
+from features.garch import garch
 from features.indicators.catalogue import asked_for, indicators, warm_ups
 from features.indicators.line import usage
 
@@ -21,7 +23,8 @@ FEATURES = (
 
 
 def feature_rows() -> list[dict[str, str | int]]:
-    """Return the features that the desk computes with every bar, as rows of text."""
+    """Return the features that the desk computes with every bar, and those that are made when read, as rows of text."""
+    read = (garch("garch(0.06,0.92)").features[0], *described())
     return [
         {
             "name": line.name,
@@ -32,7 +35,7 @@ def feature_rows() -> list[dict[str, str | int]]:
             "version": line.version,
             "source": line.source,
         }
-        for line in CATALOGUE
+        for line in (*CATALOGUE, *read)
     ]
 
 

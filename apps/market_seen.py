@@ -7,7 +7,9 @@ import polars as pl
 
 from apps.explanation import REASONS, BarSeen, Measured, ScoreSeen
 from apps.kept_run import KeptRun, instant, nanoseconds, text
-from connectors.lake.schemas import MARKET
+from connectors.lake.names import files_of
+from connectors.lake.schemas import CROSS_SECTION, MARKET
+from features.comparison import comparison, comparison_lines, is_comparison
 from features.reference import UnknownFeature, line_of
 
 _NO_FEATURES = {name for name, _ in MARKET["features"]}
@@ -63,9 +65,17 @@ def bar_before(run: KeptRun, instrument: str, closed_at: int, known_at: int) -> 
 
 
 def features_at(run: KeptRun, instrument: str, close_at: int, version: int) -> tuple[Measured, ...]:
-    """Return all features of the bar that closed at `close_at` (ns UTC), those of `version` or the next below it."""
+    """Return all features of the bar that closed at `close_at` (ns UTC), those of `version` or the next below it.
+
+    Comparisons follow, where the run made any.
+    """
+    topics = ("features", CROSS_SECTION) if files_of(run.lake, CROSS_SECTION) else ("features",)
+    return tuple(each for topic in topics for each in _features(run, topic, instrument, close_at, version))
+
+
+def _features(run: KeptRun, topic: str, instrument: str, close_at: int, version: int) -> tuple[Measured, ...]:
     rows = (
-        run.rows("features")
+        run.rows(topic)
         .filter(pl.col("event_at") == instant(close_at))
         .filter(pl.col("instrument").cast(pl.String) == instrument, pl.col("version") <= version)
         .sort("version")
@@ -80,7 +90,12 @@ def features_at(run: KeptRun, instrument: str, close_at: int, version: int) -> t
 def _measured(name: str, value: float) -> Measured:
     """Return a feature with the catalogue's words, without words where the catalogue no longer has it."""
     try:
-        line = line_of(name)
+        found = (
+            {each.name: each for each in comparison_lines([comparison(name)[0]])}
+            if is_comparison(name)
+            else {}
+        )
+        line = found[name] if found else line_of(name)
     except UnknownFeature:
         return Measured(name=name, value=value, unit="", meaning="")
     return Measured(name=name, value=value, unit=line.unit, meaning=line.meaning, version=line.version)

@@ -30,7 +30,7 @@ from feature_repo.declarations import declarations
 from flows import desk
 from flows.decisions import DecisionEdges
 from flows.market_data import MarketEdges
-from flows.stages import BOOK
+from flows.stages import BOOK, UNIVERSE, UniverseRows
 from operators.stage import UNOBSERVED, Observer
 
 PUSH_SECONDS = 1.0
@@ -86,7 +86,8 @@ def market_edges(
 def market_codec(settings: Settings, source: TickSource, made: Assembly) -> MarketCodec:
     """Return what turns columns into lake rows."""
     strategies = [strategy.name for strategy in settings.strategies]
-    return MarketCodec(made.universe, source.name, made.features, strategies)
+    comparisons = [line.name for line in made.comparisons]
+    return MarketCodec(made.universe, source.name, made.features, strategies, comparisons)
 
 
 def decision_edges(settings: Settings, folder: RunPaths, options: RunOptions) -> DecisionEdges:
@@ -95,6 +96,20 @@ def decision_edges(settings: Settings, folder: RunPaths, options: RunOptions) ->
         folder.lake, (BOOK,), rows_per_file=settings.base.lake.rows_per_file, durable=options.durable
     )
     return DecisionEdges(lake, JournalSink(folder.journal), audit_sink(settings, folder))
+
+
+def book_edges(
+    settings: Settings, folder: RunPaths, source: TickSource, made: Assembly, options: RunOptions
+) -> DecisionEdges:
+    """Return the edges of the book, and the door of what is said of the universe where instruments are compared."""
+    edges = decision_edges(settings, folder, options)
+    if made.stages.universe is None:
+        return edges
+    lake = LakeSink(
+        folder.lake, (UNIVERSE,), rows_per_file=settings.base.lake.rows_per_file, durable=options.durable
+    )
+    rows = UniverseRows(market_codec(settings, source, made), made.stages.universe)
+    return edges._replace(universe=lake, universe_rows=rows)
 
 
 def run_desk(
@@ -110,7 +125,7 @@ def run_desk(
     made = assemble(settings, source, shards, observer)
     flow = desk.build(
         market_edges(settings, folder, source, made, shards, shards, options, stop),
-        decision_edges(settings, folder, options),
+        book_edges(settings, folder, source, made, options),
         made.stages._replace(pages=folder.pages("desk")),
     )
     run_flow(flow, folder.recovery("desk"), options.epoch_seconds, live=options.pace is not None)

@@ -26,7 +26,7 @@ from apps.shard_claims import claimed_folder, same_partitions, units_of
 from apps.shard_states import state_store
 from apps.sources import sources_of
 from config.servers import Redis, Servers, read_servers
-from config.settings import Settings, read_settings
+from config.settings import Settings, SettingsError, read_settings
 from connectors.feast.sink import FeastSink
 from connectors.feast.store import Online, redis_store
 from connectors.influx.sink import InfluxSink
@@ -146,6 +146,11 @@ def _source(bench: Bench, worker: Worker) -> TickSource | None:
 
 def _flow(bench: Bench, worker: Worker, source: TickSource) -> Dataflow:
     made = assemble(bench.settings, source, bench.shards, bench.health)
+    if made.comparisons:
+        raise SettingsError(
+            f"{made.comparisons[0].name} compares instruments, which the served desk has no topic for; take it out of "
+            "features.cross_section.compare and of what strategies read, or run the desk without servers"
+        )
     stages = made.stages._replace(pages=bench.folder.pages(bench.store))
     if worker.kind == "market-data":
         market = _market_data(bench, source, made, worker.speed)

@@ -17,7 +17,7 @@ from typing import Any
 from apps.assembly import assemble
 from apps.failures import described
 from apps.run_folder import RunPaths
-from apps.running import RunOptions, decision_edges, market_edges, run_flow
+from apps.running import RunOptions, book_edges, market_edges, run_flow
 from apps.sources import sources_of
 from config.settings import read_settings
 from connectors.tick_input import Stop
@@ -108,7 +108,7 @@ def work(task: dict[str, Any]) -> None:
     if task["role"] == "decisions":
         scored = TopicSource(folder.topics, SCORED, shards, MarketCodec())
         stages = made.stages._replace(pages=folder.pages("decisions"))
-        flow = decisions.build(scored, decision_edges(settings, folder, options), stages)
+        flow = decisions.build(scored, book_edges(settings, folder, source, made, options), stages)
         run_flow(flow, folder.recovery("decisions"), options.epoch_seconds)
         return
     mine = tuple(task["mine"])

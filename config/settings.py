@@ -16,8 +16,9 @@ import yaml
 from config.venue_settings import VenueSettings
 from domain.instruments import Instrument, Universe
 from features.catalogue import lines
+from features.comparison import Comparison, comparison_lines
 from features.family import Family
-from features.reference import check_versions, families_with, reference
+from features.reference import check_versions, families_with
 from operators.compliance_facts import Facts, facts_of
 from operators.compliance_rules import (
     ComplianceParams,
@@ -27,7 +28,9 @@ from operators.compliance_rules import (
     tolerances,
 )
 from operators.limit_rows import limit_table
-from operators.strategy import Strategy, params_of
+from operators.sizing import Rule, SizingParams
+from operators.strategy import Filter, Strategy, params_of
+from operators.strategy_reads import column, compares, comparisons_of, features_read, named, own_columns
 
 FILES = ("base.yaml", "universe.yaml", "strategies.yaml", "limits.yaml", "compliance.yaml")
 DEFAULT = Path(__file__).parent
@@ -61,12 +64,21 @@ class BarSettings(Section):
     revision_horizon_seconds: int = pydantic.Field(default=1200, ge=0)
 
 
+class CrossSectionSettings(Section):
+    """Which features compare instruments, and how missing values count; see operators/cross_section.py."""
+
+    compare: tuple[str, ...] = pydantic.Field(default=(), strict=False)
+    carry_seconds: int = pydantic.Field(default=0, ge=0)
+    members_min: int = pydantic.Field(default=2, ge=1)
+
+
 class FeatureSettings(Section):
     """Which bars features are read from; see operators/feature_rows.py."""
 
     interval_seconds: int = pydantic.Field(default=60, ge=1)
     revisable_seconds: int = pydantic.Field(default=1800, ge=0)
     indicators: tuple[str, ...] = pydantic.Field(default=(), strict=False)
+    cross_section: CrossSectionSettings = CrossSectionSettings()
 
 
 class QualitySettings(Section):
@@ -93,6 +105,17 @@ class SizingSettings(Section):
     capital_fraction: float = pydantic.Field(default=0.05, gt=0, le=1)
     notional_max: Decimal = pydantic.Field(default=Decimal(400_000), gt=0, strict=False)
     no_trade_band: float = pydantic.Field(default=0.10, ge=0, lt=1)
+    rule: Rule = pydantic.Field(default=Rule.VOLATILITY_TARGET, strict=False)
+    notional_fixed: Decimal = pydantic.Field(default=Decimal(100_000), gt=0, strict=False)
+    kelly_fraction: float = pydantic.Field(default=0.25, gt=0, le=1)
+    kelly_edge: float = pydantic.Field(default=0.05, gt=0)
+    kelly_cap: float = pydantic.Field(default=0.10, gt=0, le=1)
+    risk_budget: float = pydantic.Field(default=0.0005, gt=0, le=1)
+    turnover_max: float = pydantic.Field(default=0.0, ge=0)
+
+    def params(self) -> SizingParams:
+        """Return the settings as the stage takes them."""
+        return SizingParams(**self.model_dump())
 
 
 class LakeSettings(Section):
@@ -119,6 +142,19 @@ class Listing(NamedTuple):
     instruments: tuple[Instrument, ...]
     defaults: dict[str, Any] | None
     calendar: str
+
+
+class Demand(NamedTuple):
+    """What is to be made of features.
+
+    The families of an instrument's own columns; the comparisons, with the columns that they and the strategies
+    which compare instruments read; and the numbers of these strategies.
+    """
+
+    families: tuple[Family, ...]
+    comparisons: tuple[Comparison, ...]
+    shared: tuple[str, ...]
+    comparing: tuple[int, ...]
 
 
 class Settings(NamedTuple):
@@ -150,10 +186,11 @@ def read_settings(folder: Path | None = None) -> Settings:
     digest = hashlib.sha256(
         b"\0".join([*(content[name] for name in FILES), *([read] if read else [])])
     ).hexdigest()[:16]
+    base = _base(paths["base.yaml"], values["base.yaml"])
     settings = Settings(
-        _base(paths["base.yaml"], values["base.yaml"]),
+        base,
         _listing(paths["universe.yaml"], values["universe.yaml"]),
-        _strategies(paths["strategies.yaml"], values["strategies.yaml"]),
+        _strategies(paths["strategies.yaml"], values["strategies.yaml"], base.sizing),
         values["limits.yaml"],
         values["compliance.yaml"],
         digest,
@@ -161,30 +198,42 @@ def read_settings(folder: Path | None = None) -> Settings:
         facts,
     )
     compliance_params(settings, Universe(settings.listing.instruments))
-    feature_families(settings)
+    feature_demand(settings)
     return settings
 
 
-def feature_families(settings: Settings) -> tuple[Family, ...]:
-    """Return the families of all features that the configuration asks for or a strategy reads.
+def feature_demand(settings: Settings) -> Demand:
+    """Return everything that the configuration asks for of features, and that a strategy reads.
 
     Raises SettingsError with the file, and the nearest where a name is unknown.
     """
-    asked = settings.base.features.indicators
+    asked, known = settings.base.features, named(settings.strategies)
     try:
-        families_with((), asked)
+        families_with((), asked.indicators)
+        comparisons_of((), asked.cross_section.compare)
     except ValueError as error:
-        raise SettingsError(
-            f"{path_of(settings.folder, 'base.yaml')}: features.indicators: {error}"
-        ) from error
+        raise SettingsError(f"{path_of(settings.folder, 'base.yaml')}: features: {error}") from error
+    read: list[str] = []
     for strategy in settings.strategies:
         try:
-            made = families_with(strategy.features())
-            check_versions(map(reference, strategy.features()), lines(made))
+            mine = features_read(strategy, known)
+            made = comparison_lines(comparisons_of(mine))
+            check_versions(map(column, mine), (*lines(families_with(own_columns(mine))), *made))
         except ValueError as error:
             path = path_of(settings.folder, "strategies.yaml")
             raise SettingsError(f"{path}: strategy {strategy.name!r}: {error}") from error
-    return families_with([name for strategy in settings.strategies for name in strategy.features()], asked)
+        read += mine
+    comparisons = comparisons_of(read, asked.cross_section.compare)
+    wanted = [*own_columns(read), *(each.reads for each in comparisons if each.reads)]
+    shared = own_columns(
+        each for n in settings.strategies if compares(n, known) for each in features_read(n, known)
+    )
+    return Demand(
+        families_with(wanted, asked.indicators),
+        comparisons,
+        tuple(dict.fromkeys([*shared, *(each.reads for each in comparisons if each.reads)])),
+        tuple(at for at, strategy in enumerate(settings.strategies) if compares(strategy, known)),
+    )
 
 
 def compliance_params(settings: Settings, universe: Universe) -> ComplianceParams:
@@ -339,16 +388,35 @@ def _listing(path: Path, values: dict[str, Any]) -> Listing:
     return Listing(instruments, defaults if accepted else None, str(values.get("calendar", "XNYS")))
 
 
-def _strategies(path: Path, values: dict[str, Any]) -> tuple[Strategy, ...]:
+def _strategies(path: Path, values: dict[str, Any], sizing: SizingSettings) -> tuple[Strategy, ...]:
     made = []
     for row in values.get("strategies") or []:
         fields = dict(row)
         try:
             kind = fields.get("kind", fields.get("name"))
             params = params_of(str(kind), fields.pop("params", None) or {})
-            made.append(Strategy(**{**fields, "kind": kind, "params": params}))
+            filters = tuple(Filter(**each) for each in fields.pop("filters", None) or ())
+            own = fields.pop("sizing", None)
+            sized = None if own is None else _sizing(sizing, own)
+            made.append(
+                Strategy(**{**fields, "kind": kind, "params": params, "filters": filters, "sizing": sized})
+            )
         except (ValueError, TypeError) as error:
             raise SettingsError(f"{path}: strategy {row.get('name', 'without a name')!r}: {error}") from error
     if not made:
         raise SettingsError(f"{path} lists no strategy; at least one is needed")
     return tuple(made)
+
+
+def _sizing(desk: SizingSettings, own: dict[str, Any]) -> SizingParams:
+    """Return the desk's sizing with what a strategy says otherwise; raises ValueError for what is no sizing."""
+    unknown = sorted(set(own) - set(SizingSettings.model_fields))
+    if unknown:
+        near = difflib.get_close_matches(unknown[0], SizingSettings.model_fields, 1, 0.0)[0]
+        raise ValueError(f"sizing has no {unknown[0]!r}; the nearest known is {near!r}")
+    try:
+        return SizingSettings.model_validate({**desk.model_dump(), **own}).params()
+    except pydantic.ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        raise ValueError(f"sizing.{name}: {first['msg'].lower()}; {first['input']!r} was given") from error

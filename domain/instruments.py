@@ -9,7 +9,10 @@ from numpy.typing import NDArray
 
 
 class Instrument(msgspec.Struct, frozen=True, kw_only=True):
-    """One tradable instrument: `tick_size` in its currency, `lot_size` in units, `tier` names its collar."""
+    """One tradable instrument: `tick_size` in its currency, `lot_size` in units, `tier` names its collar.
+
+    `sector` is what it is compared within; an empty one is none.
+    """
 
     name: str
     issuer: str = ""
@@ -20,6 +23,7 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True):
     calendar: str = "XNYS"
     tier: str = "liquid"
     tradable: bool = True
+    sector: str = ""
 
     def __post_init__(self) -> None:
         """Refuse an instrument that could not be priced or sized."""
@@ -91,3 +95,9 @@ class Universe:
     def tick_sizes(self) -> NDArray[np.float64]:
         """Return the tick size of each instrument, in its currency, in index order."""
         return np.array([float(instrument.tick_size) for instrument in self.instruments])
+
+    def sectors(self) -> NDArray[np.int32]:
+        """Return a number for the sector of each instrument, in index order; -1 where it has none."""
+        names = sorted({instrument.sector for instrument in self.instruments} - {""})
+        number = {name: at for at, name in enumerate(names)} | {"": -1}
+        return np.array([number[instrument.sector] for instrument in self.instruments], np.int32)

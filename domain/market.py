@@ -291,6 +291,7 @@ SCORE = np.dtype(
         ("score", np.float64),
         ("volatility", np.float64),
         ("price", np.float64),
+        ("weight", np.float64),
         ("instrument", np.int32),
         ("strategy", np.int16),
         ("version", np.int16),
@@ -303,7 +304,8 @@ SCORE = np.dtype(
 )
 """What one strategy thinks of one instrument at the close of a bar: `direction` -1, 0 or 1 after it and
 `previous` before
-it, `reason` a `ScoreReason`; `changed` is 1 where the row is a `SignalGenerated`."""
+it, `reason` a `ScoreReason`; `changed` is 1 where the row is a `SignalGenerated`. `weight` scales its position, 0
+where nothing is said of it, which is 1."""
 
 
 class ScoreReason(IntEnum):
@@ -346,7 +348,8 @@ class Ordered(NamedTuple):
     """Rows of all shards in the one total order, complete for known_at below `watermark` (ns UTC).
 
     `ticks` are in canonical order, `scores` in order of (known_at, instrument, strategy, close_at), `health` in order
-    of (known_at, instrument, source, sequence).
+    of (known_at, instrument, source, sequence), `features` in order of (known_at, instrument, close_at, version); they
+    are there where instruments are compared.
     """
 
     watermark: int
@@ -354,3 +357,4 @@ class Ordered(NamedTuple):
     scores: NDArray[np.void]
     arrived: int = 0
     health: tuple[MarketHealth, ...] = ()
+    features: FeatureRows | None = None

@@ -11,11 +11,14 @@ from typing import NamedTuple
 
 from features.catalogue import CATALOGUE, default_families, feature, lines
 from features.family import Family, Feature
+from features.garch import garch, is_garch
 from features.indicators.catalogue import asked_for, indicators
 from features.indicators.line import UnknownIndicator
 from features.indicators.live import indicator_family
 
 NAMES = frozenset(line.name for line in CATALOGUE)
+COMPARING = ("rank", "z_score", "rank_in_sector", "z_score_in_sector", "sector_neutral", "spread")
+"""What compares instruments; see features/comparison.py."""
 
 
 class UnknownFeature(ValueError):
@@ -51,6 +54,11 @@ def reference(text: str) -> Reference:
     name, version = versioned(text)
     if name in NAMES:
         return Reference(name, version)
+    if is_garch(name):
+        try:
+            return Reference(garch(name).name, version)
+        except ValueError as error:
+            raise UnknownFeature(str(error)) from error
     asked, dot, output = _parts(name)
     if asked.partition("(")[0].strip().upper() not in indicators():
         raise unknown(name)
@@ -66,10 +74,10 @@ def reference(text: str) -> Reference:
     return Reference(column, version, found.title)
 
 
-def unknown(name: str, more: Iterable[str] = ()) -> UnknownFeature:
-    """Return what is said of a name that nothing makes; `more` are names beside the catalogue's."""
-    known = {each.lower(): each for each in (*NAMES, *indicators(), *more)}
-    near = difflib.get_close_matches(name.lower(), known, 3, 0.0)
+def unknown(name: str) -> UnknownFeature:
+    """Return what is said of a name that nothing makes."""
+    known = {each.lower(): each for each in (*sorted(NAMES), *indicators(), "garch", *COMPARING)}
+    near = difflib.get_close_matches(name.partition("(")[0].strip().lower(), known, 3, 0.0)
     nearest = ", ".join(known[each] for each in near)
     return UnknownFeature(
         f"no feature is named {name!r}; the nearest are {nearest}; see ita features list and ita indicators list"
@@ -84,14 +92,16 @@ def _parts(name: str) -> tuple[str, str, str]:
 
 
 def families_with(names: Iterable[str], indicators_asked: Sequence[str] = ()) -> tuple[Family, ...]:
-    """Return the desk's families, and after them that of the indicators asked for and of those whose columns are named.
+    """Return the desk's families, after them that of the indicators asked for or named by a column, and those of GARCH.
 
     `names` are features as they are read, of the desk's own too. Raises UnknownIndicator and UnknownFeature.
     """
-    own = [each.title for each in asked_for(indicators_asked)]
-    read = [found.indicator for found in map(reference, names) if found.indicator]
-    asked = list(dict.fromkeys([*own, *read]))
-    return (*default_families(), indicator_family(asked)) if asked else default_families()
+    found = [reference(name) for name in names]
+    asked = [each.title for each in asked_for(indicators_asked)]
+    asked += [each.indicator for each in found if each.indicator]
+    processes = dict.fromkeys(each.name for each in found if is_garch(each.name))
+    families = (indicator_family(list(dict.fromkeys(asked))),) if asked else ()
+    return (*default_families(), *families, *map(garch, processes))
 
 
 @cache

@@ -3,9 +3,9 @@
 import bytewax.operators as op
 from bytewax.dataflow import Dataflow
 
-from flows.decisions import DecisionEdges, decisions, keep_decisions
+from flows.decisions import DecisionEdges, decisions, in_order, keep_decisions, keep_universe
 from flows.market_data import MarketEdges, keep_market, market_data
-from flows.stages import Stages
+from flows.stages import ForBook, Stages
 
 
 def build(market: MarketEdges, book: DecisionEdges, stages: Stages) -> Dataflow:
@@ -13,8 +13,10 @@ def build(market: MarketEdges, book: DecisionEdges, stages: Stages) -> Dataflow:
     flow = Dataflow("desk")
     received = op.input("ticks", flow, market.ticks)
     scored = market_data(received, stages)
-    decided = decisions(scored, stages)
+    ordered = in_order(scored, stages, ForBook(stages).here)
+    decided = decisions(ordered, stages)
 
     keep_market(received, scored, market)
     keep_decisions(decided, book)
+    keep_universe(ordered, book)
     return flow

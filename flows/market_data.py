@@ -9,7 +9,7 @@ from bytewax.operators import KeyedStream
 from bytewax.outputs import Sink
 
 from domain.market import MarketBatch
-from flows.stages import Stages, feature_rows, for_book, market_rows, raw_rows
+from flows.stages import ForBook, Stages, feature_rows, market_rows, raw_rows
 from operators.stage import hang
 
 
@@ -54,5 +54,5 @@ def build(edges: MarketEdges, stages: Stages, scored_topic: Sink[Any]) -> Datafl
     scored = market_data(received, stages)
 
     keep_market(received, scored, edges)
-    op.output("to_scored", op.flat_map("for_book", scored, for_book), scored_topic)
+    op.output("to_scored", op.flat_map("for_book", scored, ForBook(stages).over_topic), scored_topic)
     return flow

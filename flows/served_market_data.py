@@ -8,7 +8,7 @@ from bytewax.inputs import Source
 from bytewax.outputs import Sink
 
 from flows.market_data import market_data
-from flows.stages import Stages, for_scored, market_rows, raw_rows
+from flows.stages import ForBook, Stages, market_rows, raw_rows
 
 
 class ServedMarketEdges(NamedTuple):
@@ -27,6 +27,6 @@ def build(edges: ServedMarketEdges, stages: Stages) -> Dataflow:
     raw = op.flat_map("raw_rows", received, raw_rows)
     made = op.flat_map("market_rows", scored, market_rows)
 
-    op.output("to_scored", op.flat_map("for_scored", scored, for_scored), edges.scored)
+    op.output("to_scored", op.flat_map("for_scored", scored, ForBook(stages).over_kafka), edges.scored)
     op.output("to_topics", op.merge("with_raw", raw, made), edges.topics)
     return flow

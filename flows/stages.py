@@ -5,20 +5,22 @@ from operator import itemgetter
 from typing import Any, NamedTuple
 
 import msgspec
+import numpy as np
 
 from connectors.audit.sink import END_OF_AUDIT, AuditItem
 from connectors.feast.codec import END_OF_FEATURES, FeatureItem, rows_of
 from connectors.kafka.batches import KafkaItem, Scored
 from connectors.kafka.codec import Damaged
-from connectors.lake.codec import END_OF_INPUT, Rows, quarantined
+from connectors.lake.codec import END_OF_INPUT, MarketCodec, Rows, quarantined
 from connectors.lake.lanes import LakeItem, Raw, Records, Refused, TopicEnd
 from connectors.lake.schemas import HEALTH
 from connectors.topics.sink import END_OF_TOPIC, EndOfTopic
 from domain.envelope import Record
-from domain.market import END, Malformed, MarketBatch, row_count
+from domain.market import END, FeatureRows, Malformed, MarketBatch, Ordered, row_count
 from domain.orders import Progress, Promise
 from operators.bars import Bars
 from operators.best_quotes import BestQuotes
+from operators.cross_section import CrossSection
 from operators.decision_records import Decided
 from operators.decisions import Decisions
 from operators.feature_rows import FeatureStage
@@ -29,9 +31,12 @@ from operators.quote_bars import QuoteBars
 from operators.sequence import Sequence as SequenceStage
 from operators.signals import Signals
 from operators.stage import UNOBSERVED, Observer
+from operators.universe_signals import UniverseSignals
 from operators.venue_stage import Answered, VenueStage
 
 BOOK = "book"
+UNIVERSE = "universe"
+"""The lake's shard of what is said of the universe as a whole."""
 JOURNAL = "journal"
 AUDIT = "decisions"
 """The writer of the audit log that holds what was decided."""
@@ -64,8 +69,17 @@ class Stages(NamedTuple):
     sequence: SequenceStage
     decisions: Decisions
     venue: VenueStage
+    universe: "UniverseStages | None" = None
     observer: Observer = UNOBSERVED
     pages: Pages | None = None
+
+
+class UniverseStages(NamedTuple):
+    """The stages that compare instruments, and the feature columns of a batch that they need."""
+
+    shared: tuple[int, ...]
+    cross_section: CrossSection
+    signals: UniverseSignals
 
 
 def to_book(item: tuple[str, MarketBatch]) -> tuple[str, tuple[str, MarketBatch]]:
@@ -103,26 +117,43 @@ def feature_rows(item: tuple[str, MarketBatch]) -> list[tuple[str, FeatureItem]]
     return made
 
 
-def slim(batch: MarketBatch) -> MarketBatch:
-    """Return what the book needs of a batch."""
-    ticks = batch.ticks._replace(received_at=None, flags=None, venue=None, reference=None)
-    return MarketBatch(
-        batch.watermark, ticks, scores=batch.scores, arrived=batch.arrived, health=batch.health
-    )
+class ForBook:
+    """Makes of a scored batch what the book needs; `shared` are the feature columns that are compared there, if any."""
 
+    def __init__(self, stages: Stages) -> None:
+        self._shared = [] if stages.universe is None else list(stages.universe.shared)
 
-def for_book(item: tuple[str, MarketBatch]) -> list[tuple[str, MarketBatch | EndOfTopic]]:
-    """Return what the book needs of a batch, for the embedded topic between the workers, and that topic's end."""
-    shard, batch = item
-    needed = slim(batch)
-    return [(shard, needed), (shard, END_OF_TOPIC)] if batch.watermark == END else [(shard, needed)]
+    def slim(self, batch: MarketBatch) -> MarketBatch:
+        """Return what the book needs of a batch."""
+        ticks = batch.ticks._replace(received_at=None, flags=None, venue=None, reference=None)
+        features = None
+        if self._shared and batch.features is not None:
+            features = FeatureRows(batch.features.bars, batch.features.values[self._shared])
+        return MarketBatch(
+            batch.watermark,
+            ticks,
+            features=features,
+            scores=batch.scores,
+            arrived=batch.arrived,
+            health=batch.health,
+        )
 
+    def here(self, item: tuple[str, MarketBatch]) -> tuple[str, tuple[str, MarketBatch]]:
+        """Send a shard's batch to the one book in this process, with no other features than it needs."""
+        shard, batch = item
+        return to_book((shard, batch._replace(features=self.slim(batch).features)))
 
-def for_scored(item: tuple[str, MarketBatch]) -> list[tuple[str, KafkaItem]]:
-    """Return what the book needs of a batch, for the Kafka topic between the workers, and that topic's end."""
-    shard, batch = item
-    needed = Scored(slim(batch))
-    return [(shard, needed), (shard, END_OF_INPUT)] if batch.watermark == END else [(shard, needed)]
+    def over_topic(self, item: tuple[str, MarketBatch]) -> list[tuple[str, MarketBatch | EndOfTopic]]:
+        """Return what goes over the embedded topic between the workers, and that topic's end."""
+        shard, batch = item
+        needed = self.slim(batch)
+        return [(shard, needed), (shard, END_OF_TOPIC)] if batch.watermark == END else [(shard, needed)]
+
+    def over_kafka(self, item: tuple[str, MarketBatch]) -> list[tuple[str, KafkaItem]]:
+        """Return what goes over the Kafka topic between the workers, and that topic's end."""
+        shard, batch = item
+        needed = Scored(self.slim(batch))
+        return [(shard, needed), (shard, END_OF_INPUT)] if batch.watermark == END else [(shard, needed)]
 
 
 def readable_batches(item: tuple[str, Any]) -> list[tuple[str, MarketBatch]]:
@@ -245,6 +276,28 @@ def kept_records(item: tuple[str, Any]) -> list[tuple[str, list[msgspec.Struct]]
 def kept_series(item: tuple[str, Any]) -> list[tuple[str, LakeItem]]:
     """Return what was read from a topic, for the time series store."""
     return [] if isinstance(item[1], TopicEnd) else kept_rows(item)
+
+
+class UniverseRows:
+    """Turns what was compared across the universe into lake rows, and with them the scores that follow from it."""
+
+    def __init__(self, codec: MarketCodec, universe: UniverseStages) -> None:
+        self._codec, self._own = codec, len(universe.shared)
+        self._numbers = universe.signals.numbers
+
+    def __call__(self, item: tuple[str, Ordered]) -> list[tuple[str, LakeItem]]:
+        """Return the rows of an ordered batch, and their end."""
+        _, ordered = item
+        made: list[tuple[str, LakeItem]] = []
+        rows = ordered.features
+        if rows is not None and len(rows.bars):
+            made.append((UNIVERSE, self._codec.cross_section(rows._replace(values=rows.values[self._own :]))))
+        mine = ordered.scores[np.isin(ordered.scores["strategy"], self._numbers)]
+        if len(mine):
+            made.append((UNIVERSE, self._codec.scores(mine)))
+        if ordered.watermark == END:
+            made.append((UNIVERSE, END_OF_INPUT))
+        return made
 
 
 class KeptFeatures:

@@ -66,6 +66,7 @@ class Score(NamedTuple):
     version: int
     reason: int
     changed: bool
+    weight: float = 1.0
 
 
 def signal_of(score: Score, sequence: int) -> Signal:

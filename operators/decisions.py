@@ -97,7 +97,7 @@ class Decisions(Stage[DeskState]):
     def _hear(self, state: DeskState, item: Heard) -> None:
         """Take an item in."""
         if isinstance(item, Ordered):
-            state.walks.append(Walk(item))
+            state.walks.append(Walk(item._replace(features=None)))
             return
         state.events += 1
         match item:
@@ -220,6 +220,7 @@ class Decisions(Stage[DeskState]):
             int(score["version"]),
             int(score["reason"]),
             bool(score["changed"]),
+            float(score["weight"]) or 1.0,
         )
 
 

@@ -1,8 +1,7 @@
 """The desk behind the signals: sizing, compliance, orders, venue and positions, in the order of the business.
 
-`Desk` walks one batch; all its memory is in `DeskState`. It calls the stages and passes their answers on; each
-stage is a
-file of its own.
+`Desk` walks one batch; all its memory is in `DeskState`. It calls the stages and passes their answers on; each stage
+is a file of its own.
 """
 
 from decimal import Decimal
@@ -33,7 +32,7 @@ from operators.decision_records import (
     verdict_of,
 )
 from operators.desk_market import market_of
-from operators.desk_state import DeskParams, DeskState, Working
+from operators.desk_state import DeskParams, DeskState, Working, turn_over
 from operators.marks import exact_mark, mark_price, split_mark
 from operators.order_rules import Applied
 from operators.orders import OrderState, apply_report
@@ -46,7 +45,7 @@ from operators.positions import (
     start_day,
     valuation,
 )
-from operators.sizing import size_position
+from operators.sizing import Wanted, size_position
 from operators.venue_link import link_of
 from operators.venue_state import Top
 
@@ -140,10 +139,12 @@ class Desk:
         held = holding(state.positions, score.strategy, score.symbol).quantity
         price = exact_mark(state.marks[self._index[score.symbol]], instrument)
         self._mark_book(score.symbol, price, instrument)
+        strategy = self.params.strategies[self._strategy[score.strategy]]
+        traded = state.turnover.get(score.strategy, Decimal(0))
         sizing = size_position(
-            self.params.sizing,
+            strategy.sizing or self.params.sizing,
             instrument,
-            score.direction,
+            Wanted(score.direction, score.score, score.weight, traded),
             score.volatility,
             price,
             valuation(state.positions).equity,
@@ -278,6 +279,7 @@ class Desk:
             instrument = self.params.universe.of(execution.symbol)
             if apply_execution(state.positions, execution, instrument.multiplier) is not None:
                 self._position(*key, now_at, f"execution {execution.exec_id}")
+                turn_over(state, execution, instrument.multiplier)
             if execution.ord_status in FINAL:
                 del state.working[key]
         self._look()
@@ -324,6 +326,7 @@ class Desk:
         self._reconcile()
         start_day(state.positions)
         state.volatility.end_session()
+        state.turnover.clear()
         state.marks["prior_close"] = state.marks["last"]
         state.session_end_at = self.params.sessions.regular(now_at)[1]
 

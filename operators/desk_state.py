@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from domain.instruments import Split, Universe
 from domain.market import END, MINUTE, SECOND, Ordered
-from domain.orders import NOTHING_ASKED, Progress
+from domain.orders import NOTHING_ASKED, Execution, Progress
 from domain.sessions import SessionTable
 from operators.compliance_rules import ComplianceParams
 from operators.compliance_state import ComplianceState
@@ -92,6 +92,7 @@ class DeskState:
     """All the memory of one book; `walks` are the batches that are not walked to their end yet.
 
     `short_sale_days` is the day on which the desk last saw Rule 201 triggered in an instrument (PT-39).
+    `turnover` is what each strategy has traded since the last end of a session, in base currency.
 
     The desk stands at `walked_until` (ns UTC): what is before it was decided, and nothing else.
 
@@ -119,6 +120,7 @@ class DeskState:
     told: Progress = NOTHING_ASKED
     controls: ControlState = field(default_factory=ControlState)
     health: HealthBook = field(default_factory=HealthBook)
+    turnover: dict[str, Decimal] = field(default_factory=dict)
     events: int = 0
     packed: tuple[int, bytes] = field(default=(-1, b""), repr=False, compare=False)
 
@@ -136,6 +138,12 @@ class DeskState:
         for name, value in {**scanned, **pickle.loads(rest)}.items():  # noqa: S301  packed by this class
             setattr(self, name, value)
         self.packed = (self.events, rest)
+
+
+def turn_over(state: DeskState, execution: Execution, multiplier: int) -> None:
+    """Add a fill to what its strategy has traded today, in base currency."""
+    value = execution.last_qty * (execution.last_px or Decimal(0)) * multiplier
+    state.turnover[execution.strategy] = state.turnover.get(execution.strategy, Decimal(0)) + value
 
 
 def _names() -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 Key     book
 In      (shard, MarketBatch)
-Out     Ordered: ticks, scores and health of all shards in the one total order, up to the lowest watermark
+Out     Ordered: ticks, scores, health and features of all shards in the one total order, up to the lowest watermark
 State   rows that are not complete yet, and each shard's watermark
 Time    the watermarks'; a shard that has not spoken holds everything back
 Silence never: every row leaves once, in its place; nothing after this depends on shard or arrival
@@ -19,6 +19,7 @@ from domain.health import MarketHealth, in_order
 from domain.market import (
     END,
     SCORE,
+    FeatureRows,
     MarketBatch,
     Ordered,
     Ticks,
@@ -43,7 +44,7 @@ class WatermarkWentBack(RuntimeError):
 class SequenceState:
     """What is waiting, by shard; `released_at` is the watermark up to which everything has left.
 
-    `health` waits in one list for all shards: it is little, and put in order when it leaves.
+    `health` and `features` wait in one list for all shards: they are little, and put in order when they leave.
     """
 
     ticks: dict[str, list[Ticks]] = field(default_factory=dict)
@@ -51,17 +52,21 @@ class SequenceState:
     watermarks: dict[str, int] = field(default_factory=dict)
     released_at: int = -1
     health: list[MarketHealth] = field(default_factory=list)
+    features: list[FeatureRows] = field(default_factory=list)
 
     def __setstate__(self, stored: dict[str, Any]) -> None:
-        """Be what was stored, also by a version that knew of no health."""
-        self.__dict__.update({"health": [], **stored})
+        """Be what was stored, also by a version that knew of no health and no features."""
+        self.__dict__.update({"health": [], "features": [], **stored})
 
 
 class Sequence(Stage[SequenceState]):
-    """Batches of several shards to one order."""
+    """Batches of several shards to one order; where it `compares`, with the features that batches bring."""
 
-    def __init__(self, shards: tuple[str, ...]) -> None:
+    layout = "2"
+
+    def __init__(self, shards: tuple[str, ...], *, compares: bool = False) -> None:
         self.shards = shards
+        self.compares = compares
 
     def fresh(self) -> SequenceState:
         """Return the memory of a book that has heard of no shard."""
@@ -84,6 +89,8 @@ class Sequence(Stage[SequenceState]):
         if batch.scores is not None and len(batch.scores):
             _wait(state.scores[shard], batch.scores, len, np.concatenate)
         state.health += batch.health
+        if self.compares and batch.features is not None and len(batch.features.bars):
+            state.features.append(batch.features)
         complete_at = min(state.watermarks.values())
         if complete_at <= state.released_at:
             return []
@@ -95,6 +102,7 @@ class Sequence(Stage[SequenceState]):
                 self._scores(state, complete_at),
                 batch.arrived,
                 _health(state, complete_at),
+                _features(state, complete_at),
             )
         ]
 
@@ -146,6 +154,27 @@ def _health(state: SequenceState, complete_at: int) -> tuple[MarketHealth, ...]:
     ready = [row for row in state.health if row.known_at < complete_at or complete_at == END]
     state.health = [row for row in state.health if not (row.known_at < complete_at or complete_at == END)]
     return in_order(ready)
+
+
+def _features(state: SequenceState, complete_at: int) -> FeatureRows | None:
+    """Let feature rows leave that were known before an instant (ns UTC), in order; None where there are none."""
+    if not state.features:
+        return None
+    kept: list[FeatureRows] = []
+    left: list[FeatureRows] = []
+    for part in state.features:
+        ready = (part.bars["known_at"] < complete_at) | (complete_at == END)
+        if ready.any():
+            left.append(FeatureRows(part.bars[ready], part.values[:, ready]))
+        if not ready.all():
+            kept.append(FeatureRows(part.bars[~ready], part.values[:, ~ready]))
+    state.features = kept
+    if not left:
+        return None
+    bars = np.concatenate([part.bars for part in left])
+    values = np.concatenate([part.values for part in left], axis=1)
+    order = np.lexsort((bars["version"], bars["close_at"], bars["instrument"], bars["known_at"]))
+    return FeatureRows(bars[order], values[:, order])
 
 
 def _wait(

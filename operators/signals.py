@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 
 from domain.market import SCORE, SECOND, FeatureRows, MarketBatch, ScoreReason, Session
 from domain.sessions import SessionTable
-from features.reference import UnknownFeature, reference, versioned
+from features.reference import UnknownFeature, versioned
 from operators.stage import Stage
-from operators.strategy import Strategy
+from operators.strategy import Opinion, Strategy
+from operators.strategy_reads import column, member, members, named
 
 STAND = np.dtype([("close_at", np.int64), ("direction", np.int64)], align=True)
 _WARMING_UP, _GATED, _BELOW, _HELD, _ENTERED, _LEFT, _OUTSIDE, _SUPERSEDED = (
@@ -29,20 +30,30 @@ _WARMING_UP, _GATED, _BELOW, _HELD, _ENTERED, _LEFT, _OUTSIDE, _SUPERSEDED = (
 
 @dataclass(frozen=True)
 class SignalParams:
-    """The strategies in their order, the feature columns in theirs, and the sessions."""
+    """The strategies in their order, the feature columns in theirs, and the sessions.
+
+    `scored` are the numbers of the strategies that are scored here, all of them where it is None.
+    """
 
     instruments: int
     columns: tuple[str, ...]
     strategies: tuple[Strategy, ...]
     sessions: SessionTable | None
+    scored: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
         """Refuse a strategy that reads what the catalogue does not make, and two of one name."""
-        for strategy in self.strategies:
-            self.places(strategy)
+        for number in self.numbers:
+            for strategy in members(self.strategies[number], named(self.strategies)):
+                self.places(strategy)
         names = [strategy.name for strategy in self.strategies]
         if len(set(names)) != len(names):
             raise ValueError(f"each strategy has a name of its own; {names} were given")
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """Return the numbers of the strategies that are scored here."""
+        return tuple(range(len(self.strategies))) if self.scored is None else self.scored
 
     def places(self, strategy: Strategy) -> dict[str, int]:
         """Return where each feature that a strategy reads stands among the columns, under the name that it reads.
@@ -52,6 +63,8 @@ class SignalParams:
         held = {name: at for at, name in enumerate(self.columns)}
         found: dict[str, int] = {}
         for read in strategy.features():
+            if member(read):
+                continue
             name = versioned(read)[0]
             name = name if name in held else _column(name)
             if name not in held:
@@ -67,7 +80,7 @@ class SignalParams:
 def _column(name: str) -> str:
     """Return the name of a column as the catalogue writes it, `RSI(14)` for `rsi`."""
     try:
-        return reference(name).name
+        return column(name).name
     except UnknownFeature:
         return name
 
@@ -101,12 +114,20 @@ def stand(score, gate, open_for, enter, leave, which, close_at, stands, out):  #
         out[row].changed = 1 if after != before else 0
 
 
+def in_score_order(scores: NDArray[np.void]) -> NDArray[np.void]:
+    """Return scores in order of (known_at, instrument, strategy, close_at)."""
+    keys = (scores["close_at"], scores["strategy"], scores["instrument"], scores["known_at"])
+    return scores[np.lexsort(keys)]
+
+
 class Signals(Stage[NDArray[np.void]]):
     """Features to scores and changes of direction."""
 
     def __init__(self, params: SignalParams) -> None:
         self.params = params
-        self._places = [params.places(strategy) for strategy in params.strategies]
+        self._known = named(params.strategies)
+        read = [each for n in params.numbers for each in members(params.strategies[n], self._known)]
+        self._places = {strategy.name: params.places(strategy) for strategy in read}
 
     def fresh(self) -> NDArray[np.void]:
         """Return the memory of a shard that stands nowhere."""
@@ -117,27 +138,25 @@ class Signals(Stage[NDArray[np.void]]):
         rows = item.features
         if rows is None or not len(rows.bars):
             return [item._replace(scores=np.empty(0, SCORE))]
-        parts = [
-            self._score(state, number, strategy, rows)
-            for number, strategy in enumerate(self.params.strategies)
-        ]
-        scores = np.concatenate([np.empty(0, SCORE), *parts])
-        order = np.lexsort((scores["close_at"], scores["strategy"], scores["instrument"], scores["known_at"]))
-        return [item._replace(scores=scores[order])]
+        return [item._replace(scores=self.scores(state, rows))]
 
-    def _score(
-        self, state: NDArray[np.void], number: int, strategy: Strategy, rows: FeatureRows
-    ) -> NDArray[np.void]:
-        bars = rows.bars
-        columns = {name: rows.values[at] for name, at in self._places[number].items()}
-        opinion = strategy.score(columns)
-        volatility = columns[strategy.volatility]
+    def scores(self, state: NDArray[np.void], rows: FeatureRows) -> NDArray[np.void]:
+        """Return the scores of feature rows, in order, and move where each strategy stands."""
+        parts = [self._score(state, number, rows) for number in self.params.numbers]
+        return in_score_order(np.concatenate([np.empty(0, SCORE), *parts]))
+
+    def _score(self, state: NDArray[np.void], number: int, rows: FeatureRows) -> NDArray[np.void]:
+        bars, strategy = rows.bars, self.params.strategies[number]
+        opinion = self._opinion(strategy, rows)
+        volatility = rows.values[self._places[strategy.name][strategy.volatility]]
         out = np.zeros(len(bars), SCORE)
         for name in ("close_at", "known_at", "instrument", "version"):
             out[name] = bars[name]
         out["strategy"], out["price"] = number, bars["close"]
         out["score"] = np.where(np.isnan(volatility), np.nan, opinion.score)
         out["volatility"] = volatility
+        if opinion.weight is not None:
+            out["weight"] = opinion.weight
         stand(
             out["score"],
             opinion.gate,
@@ -150,6 +169,15 @@ class Signals(Stage[NDArray[np.void]]):
             out,
         )
         return out
+
+    def _opinion(self, strategy: Strategy, rows: FeatureRows) -> Opinion:
+        """Return what a strategy thinks of rows, by their features and by the scores of others that it reads."""
+        columns = {name: rows.values[at] for name, at in self._places[strategy.name].items()}
+        for text in strategy.features():
+            if name := member(text):
+                other = self._opinion(self._known[name], rows)
+                columns[text] = np.where(other.gate | np.isnan(other.score), other.score, 0.0)
+        return strategy.score(columns)
 
     def _open_for(self, strategy: Strategy, bars: NDArray[np.void]) -> NDArray[np.bool_]:
         """Say for each bar whether the strategy may stand anywhere but flat after it."""

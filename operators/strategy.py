@@ -2,6 +2,7 @@
 
 import difflib
 import importlib
+import math
 import pkgutil
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -12,13 +13,18 @@ from numpy.typing import NDArray
 
 import operators.strategies
 from domain.market import Float64
+from operators.sizing import SizingParams
 
 
 class Opinion(NamedTuple):
-    """A strategy's view of each row: score in [-1, 1] (NaN: not ready), and whether it may enter."""
+    """A strategy's view of each row: score in [-1, 1] (NaN: not ready), and whether it may enter.
+
+    `weight` above 0 scales the position of a row, for strategies whose legs are of different size; None is 1.
+    """
 
     score: Float64
     gate: NDArray[np.bool_]
+    weight: Float64 | None = None
 
 
 class StrategyFile(Protocol):
@@ -40,12 +46,42 @@ class UnknownStrategy(ValueError):
 
 
 @dataclass(frozen=True)
+class Filter:
+    """A gate before a strategy: it may enter while `feature` is from `min` to `max`.
+
+    With `over` it is the ratio of the two features that counts: short volatility over long one says which regime it is.
+    """
+
+    feature: str
+    min: float = -math.inf
+    max: float = math.inf
+    over: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse a filter that never opens or never closes."""
+        if not self.min < self.max or (self.min, self.max) == (-math.inf, math.inf):
+            raise ValueError(
+                f"a filter of {self.feature} needs min below max, one of them at least; {self.min} and {self.max} "
+                "were given"
+            )
+
+    def is_open(self, columns: Mapping[str, Float64]) -> NDArray[np.bool_]:
+        """Say for each row whether a strategy may enter; not where a feature is missing."""
+        values = columns[self.feature]
+        if self.over:
+            with np.errstate(divide="ignore", invalid="ignore"):
+                values = values / columns[self.over]
+        return (values >= self.min) & (values <= self.max)
+
+
+@dataclass(frozen=True)
 class Strategy:
     """A configured strategy.
 
     A flat position enters at a score of at least `enter` in size and leaves below `leave`. It trades in the
     regular session only and is flat `flat_before_close_seconds` before its end. `volatility` names the
-    annualised volatility feature that sizing reads. `version` is what was approved (PT-05).
+    annualised volatility feature that sizing reads. `version` is what was approved (PT-05). It enters only while all
+    `filters` are open, and is sized by `sizing`, by the desk's rule where that is None.
     """
 
     name: str
@@ -57,6 +93,8 @@ class Strategy:
     volatility: str = "volatility_ewma"
     account: str = "main"
     version: str = "1"
+    filters: tuple[Filter, ...] = ()
+    sizing: SizingParams | None = None
 
     def __post_init__(self) -> None:
         """Refuse thresholds between which a strategy could not stand."""
@@ -70,12 +108,18 @@ class Strategy:
             )
 
     def features(self) -> tuple[str, ...]:
-        """Return every feature that the strategy and its sizing read."""
-        return tuple(dict.fromkeys((*strategy_file(self.kind).features(self.params), self.volatility)))
+        """Return every feature that the strategy, its filters and its sizing read."""
+        filtered = [name for each in self.filters for name in (each.feature, each.over) if name]
+        own = strategy_file(self.kind).features(self.params)
+        return tuple(dict.fromkeys((*own, *filtered, self.volatility)))
 
     def score(self, columns: Mapping[str, Float64]) -> Opinion:
-        """Score rows by the strategy's file."""
-        return strategy_file(self.kind).score(self.params, columns)
+        """Score rows by the strategy's file, its gate shut while a filter is."""
+        opinion = strategy_file(self.kind).score(self.params, columns)
+        gate = opinion.gate
+        for each in self.filters:
+            gate = gate & each.is_open(columns)
+        return opinion._replace(gate=gate)
 
 
 def kinds() -> tuple[str, ...]:

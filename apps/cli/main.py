@@ -75,6 +75,7 @@ def _register() -> None:
         screen,
         serve_recording,
         stack,
+        train,
     )
 
     app.command("demo")(demo.demo)
@@ -97,6 +98,7 @@ def _register() -> None:
     app.add_typer(lake.app, name="lake")
     app.add_typer(risk.app, name="risk")
     app.add_typer(stack.app, name="stack")
+    app.add_typer(train.app, name="train")
 
 
 if __name__ == "__main__":

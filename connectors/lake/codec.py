@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from connectors.lake.schemas import (
     CHECK,
+    CROSS_SECTION,
     INSTANT,
     NUMBER_OR_WORD,
     market_schema,
@@ -93,16 +94,23 @@ def _named(indices: NDArray[Any], names: pa.Array) -> pa.Array:
 class MarketCodec:
     """Columns of a run to lake rows: `universe` names the instruments, `source` the origin of its ticks.
 
-    `features` and `strategies` name the feature columns and the strategies in the order of their indices.
+    `features` and `strategies` name the feature columns and the strategies in the order of their indices, `comparisons`
+    the columns that compare instruments.
     Derived rows have the stage as their source and the close of their bar, in ns, as their sequence.
     """
 
     def __init__(
-        self, universe: Universe, source: str, features: Sequence[str] = (), strategies: Sequence[str] = ()
+        self,
+        universe: Universe,
+        source: str,
+        features: Sequence[str] = (),
+        strategies: Sequence[str] = (),
+        comparisons: Sequence[str] = (),
     ) -> None:
         self._universe = universe
         self._source = source
         self._features = tuple(features)
+        self._comparisons = tuple(comparisons)
         self._names = pa.array(universe.names, pa.string())
         self._hashes = np.array([_hash(name) for name in universe.names], np.uint64)
         self._strategies = pa.array(strategies, pa.string())
@@ -157,14 +165,19 @@ class MarketCodec:
 
         Raises ValueError where the number of features differs from the names that the codec was given.
         """
-        if len(rows.values) != len(self._features):
-            raise ValueError(
-                f"{len(self._features)} features are named; rows with {len(rows.values)} were given"
-            )
-        made = self._derived("features", "features", rows.bars, rows.bars["interval"])
-        for name, values in zip(self._features, rows.values, strict=True):
+        return self._feature_rows("features", rows, self._features)
+
+    def cross_section(self, rows: FeatureRows) -> Rows:
+        """Return `features.cross_section` rows: one for each bar, one column for each comparison; as `features`."""
+        return self._feature_rows(CROSS_SECTION, rows, self._comparisons)
+
+    def _feature_rows(self, topic: str, rows: FeatureRows, names: tuple[str, ...]) -> Rows:
+        if len(rows.values) != len(names):
+            raise ValueError(f"{len(names)} features are named; rows with {len(rows.values)} were given")
+        made = self._derived(topic, topic, rows.bars, rows.bars["interval"])
+        for name, values in zip(names, rows.values, strict=True):
             made[name] = _fixed(values, pa.float64())
-        return self._structured("features", rows.bars, made, self._features)
+        return self._structured(topic, rows.bars, made, names)
 
     def scores(self, scores: NDArray[np.void]) -> Rows:
         """Return `scores` rows of SCORE rows."""

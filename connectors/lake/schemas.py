@@ -109,6 +109,9 @@ MARKET: dict[str, tuple[tuple[str, pa.DataType], ...]] = {
     "scores": _SCORE,
 }
 
+CROSS_SECTION = "features.cross_section"
+"""Comparisons across the universe, written by the book where instruments are compared."""
+
 DECISIONS: dict[str, type[msgspec.Struct]] = {
     "signals": Signal,
     "intents": Intent,
@@ -161,9 +164,10 @@ def market_schema(topic: str, features: tuple[str, ...] = ()) -> pa.Schema:
 
     Raises UnknownTopic.
     """
-    if topic not in MARKET:
-        raise UnknownTopic(f"{topic!r} is no market topic; the market topics are {', '.join(MARKET)}")
-    columns = [*MARKET[topic], *((name, pa.float64()) for name in features)]
+    known = {**MARKET, CROSS_SECTION: _FEATURE}
+    if topic not in known:
+        raise UnknownTopic(f"{topic!r} is no market topic; the market topics are {', '.join(known)}")
+    columns = [*known[topic], *((name, pa.float64()) for name in features)]
     return pa.schema(columns, metadata={"topic": topic, "schema_version": str(SCHEMA_VERSION)})
 
 

@@ -93,7 +93,8 @@ def _row(
     bar: np.void, strategy: int, value: float, after: int, before: int, reason: ScoreReason
 ) -> tuple[Any, ...]:
     at, changed = bar["close_at"], int(after != before)
-    return (at, at + LATENESS, value, 0.2, bar["close"], 0, strategy, 0, after, before, int(reason), changed)
+    stand = (after, before, int(reason), changed)
+    return (at, at + LATENESS, value, 0.2, bar["close"], 0.0, 0, strategy, 0, *stand)
 
 
 def ticks() -> Ticks:

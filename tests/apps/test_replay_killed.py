@@ -21,10 +21,10 @@ SPEED = 16_000
 PATIENCE_SECONDS = 300
 
 
-def started(out, *words):
+def started(out, *words, spec=SPEC):
     """Start the desk; return its process when it is about to work."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.apps.crash_desk", SPEC, str(out), *map(str, words)],
+        [sys.executable, "-m", "tests.apps.crash_desk", spec, str(out), *map(str, words)],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         start_new_session=True,

@@ -28,10 +28,10 @@ def the_file(tmp_path, monkeypatch):
     """Put the page's file where strategies are found."""
     folder = tmp_path / "strategies"
     folder.mkdir()
-    (folder / "breakout.py").write_text(block("python"))
+    (folder / "bands.py").write_text(block("python"))
     monkeypatch.setattr(operators.strategies, "__path__", [*operators.strategies.__path__, str(folder)])
-    yield "breakout"
-    sys.modules.pop("operators.strategies.breakout", None)
+    yield "bands"
+    sys.modules.pop("operators.strategies.bands", None)
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from config.settings import Settings, read_settings
 from connectors.source import TickSource
 from connectors.tick_input import Stop, TickInput
 from domain.market import END, Malformed, MarketBatch, Ordered, row_count
-from flows.stages import streams
+from flows.stages import ForBook, streams
 from operators.decision_records import Decided
 from operators.desk_state import DeskState
 from operators.sequence import SequenceState
@@ -63,20 +63,24 @@ def walk(
         made.stages.signals,
     ]
     states = {shard: [stage.fresh() for stage in market] for shard in shards}
+    universe = made.stages.universe
+    together = [] if universe is None else [universe.cross_section, universe.signals]
+    seen = [stage.fresh() for stage in together]
     gathered: SequenceState = made.stages.sequence.fresh()
     walked = Walked(made, [], [], [], made.stages.decisions.fresh())
     for shard, batch in _in_turns([given.build_part("ticks", shard, None) for shard in shards]):
         for scored in _through(market, states[shard], batch):
             walked.scored.append((shard, scored))
-            for ordered in made.stages.sequence.step(gathered, (shard, scored)):
+            _, sent = ForBook(made.stages).here((shard, scored))
+            for ordered in _through(together, seen, *made.stages.sequence.step(gathered, sent)):
                 walked.ordered.append(ordered)
                 walked.decided.extend(made.stages.decisions.step(walked.book, ordered))
     return walked
 
 
-def _through(market: list[Stage[Any]], states: list[Any], batch: MarketBatch) -> list[MarketBatch]:
-    answers = [batch]
-    for stage, state in zip(market, states, strict=True):
+def _through(stages: list[Stage[Any]], states: list[Any], *items: Any) -> list[Any]:
+    answers = list(items)
+    for stage, state in zip(stages, states, strict=True):
         answers = [answer for item in answers for answer in stage.step(state, item)]
     return answers
 

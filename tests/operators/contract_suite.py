@@ -20,6 +20,7 @@ from domain.market import (
     SECOND,
     Kind,
     MarketBatch,
+    Ordered,
     Ticks,
     concatenate,
     empty_ticks,
@@ -40,7 +41,7 @@ from operators.sequence import Sequence as SequenceStage
 from operators.signals import SignalParams, Signals
 from operators.stage import Stage
 from operators.strategy import Strategy, params_of
-from tests.operators import decision_case, venue_case
+from tests.operators import decision_case, universe_case, venue_case
 from tests.operators.tick_samples import batches, random_ticks
 
 Streams = dict[str, Any]
@@ -281,6 +282,10 @@ def sequence_doors(items: Sequence[Any], streams: Streams) -> tuple[int, int]:
     return came, row_count(streams["ticks"]) + len(streams["scores"])
 
 
+def universe_items(rows: int, batch_rows: int, only: int | None) -> list[Ordered]:
+    return universe_case.ordered(featured(rows, batch_rows, only), columns(families()))
+
+
 def normalise_stage() -> Normalise:
     return Normalise(NormaliseParams(NAMES, "test", np.full(5, 0.01), TABLE))
 
@@ -322,6 +327,20 @@ CASES: dict[str, Case] = {
         sequence_doors,
         market_key,
         2 * 256 * 200,
+    ),
+    "CrossSection": Case(
+        lambda: universe_case.cross_section(NAMES, 2 * REVISABLE_SECONDS),
+        universe_items,
+        universe_case.streams,
+        universe_case.row_doors,
+        universe_case.of_key,
+    ),
+    "UniverseSignals": Case(
+        lambda: universe_case.universe_signals(NAMES, TABLE),
+        lambda *cut: universe_case.compared(universe_items(*cut), NAMES, 2 * REVISABLE_SECONDS),
+        universe_case.streams,
+        universe_case.score_doors,
+        universe_case.of_key,
     ),
     "Decisions": Case(
         decision_case.stage,

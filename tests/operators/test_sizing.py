@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.instruments import Instrument
-from operators.sizing import Sizing, SizingParams, size_position
+from operators.sizing import Sizing, SizingParams, Wanted, size_position
 
 PARAMS = SizingParams(
     volatility_target=0.10,
@@ -25,7 +25,7 @@ EQUITY, PRICE = Decimal(1_000_000), Decimal(100)
 def size(
     direction=1, volatility=0.10, price=PRICE, equity=EQUITY, position=0, instrument=SHARE, params=PARAMS
 ):
-    return size_position(params, instrument, direction, volatility, price, equity, position)
+    return size_position(params, instrument, Wanted(direction), volatility, price, equity, position)
 
 
 def test_a_full_position_is_the_fraction_of_equity_scaled_by_volatility():
