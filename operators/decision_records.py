@@ -115,9 +115,9 @@ def decision_point(
     )
 
 
-def verdict_of(intent: Intent, assessment: Assessment, sequence: int) -> Verdict:
-    """Return the recorded decision on an intent."""
-    lasting = record_id("verdict", intent.cl_ord_id)
+def verdict_of(intent: Intent, assessment: Assessment, sequence: int, times: int = 0) -> Verdict:
+    """Return the recorded decision on an intent; `times` is how often it was judged before."""
+    lasting = record_id("verdict", intent.cl_ord_id, *([times] if times else []))
     return Verdict(
         event_at=intent.event_at,
         known_at=intent.known_at,
