@@ -27,9 +27,13 @@ def in_order(scored: KeyedStream[MarketBatch], stages: Stages) -> KeyedStream[Or
     return hang("sequence", gathered, stages.sequence, stages.observer, stages.pages)
 
 
-def decisions(scored: KeyedStream[MarketBatch], stages: Stages) -> KeyedStream[Decided]:
-    """Hang the stages of the book on a stream of scored batches."""
-    return hang("decisions", in_order(scored, stages), stages.decisions, stages.observer, stages.pages)
+def decisions(
+    scored: KeyedStream[MarketBatch], stages: Stages, controls: KeyedStream[Any] | None = None
+) -> KeyedStream[Decided]:
+    """Hang the stages of the book on a stream of scored batches, and commands where there are any."""
+    ordered: KeyedStream[Any] = in_order(scored, stages)
+    came = ordered if controls is None else op.merge("came", ordered, controls)
+    return hang("decisions", came, stages.decisions, stages.observer, stages.pages)
 
 
 def keep_decisions(decided: KeyedStream[Decided], edges: DecisionEdges) -> None:

@@ -59,7 +59,7 @@ class Decisions(Stage[DeskState]):
     ) -> None:
         """Decide after what was `before`; where it is `controlled` nothing begins ahead of ControlsRead.
 
-        `watch` is shown every decision on an intent.
+        `watch` is shown every intent before it is decided on.
         """
         self.params, self.watch = params, watch
         self._recorded, self._said_until = before

@@ -51,7 +51,7 @@ from operators.sizing import size_position
 from operators.venue import Top
 from operators.venue_link import link_of
 
-Watch = Callable[["Desk", Intent, Market, Assessment], None]
+Watch = Callable[["Desk", Intent, Market], None]
 
 
 class BookBroken(RuntimeError):
@@ -65,7 +65,7 @@ class OrderBroken(RuntimeError):
 class Desk:
     """One walk of the desk over one ordered batch; what it decides is added to `decided`.
 
-    `watch` is shown every decision on an intent, with the market as compliance was told of it.
+    `watch` is shown every intent before it is decided on, with the market as compliance is told of it.
     """
 
     def __init__(
@@ -186,9 +186,9 @@ class Desk:
         market = market_of(
             self.params, self.compliance, self.state, intent, which, score.volatility, approval, overrides
         )
-        assessment = decide(self.state.compliance, self.compliance, intent, market)
         if self.watch is not None:
-            self.watch(self, intent, market, assessment)
+            self.watch(self, intent, market)
+        assessment = decide(self.state.compliance, self.compliance, intent, market)
         verdict = verdict_of(intent, assessment, self.next_number("verdicts"), times)
         self.decided.verdicts.append(verdict)
         for request in assessment.kills:
@@ -237,7 +237,8 @@ class Desk:
         for working in self.state.working.values():
             if working.state.order.cl_ord_id in assessment.cancels and not working.cancelled:
                 self._cancel(working, "it could trade with an order of our own", score.known_at)
-        order = order_of(intent, verdict, assessment, self.next_number("orders"))
+        sequence = self.next_number("orders")
+        order = order_of(intent, verdict, assessment.order_qty, sequence, assessment.price)
         self.decided.orders.append(order)
         self.point(score, "orders", "sent", f"{order.order_qty} at {order.price}", intent.cl_ord_id)
         self.state.working[(score.strategy, score.symbol)] = Working(

@@ -64,13 +64,16 @@ def _register() -> None:
         doctor,
         explain,
         features,
+        holds,
         indicators,
         instruments,
         lake,
+        limits,
         replay,
         run,
         serve_recording,
         stack,
+        whatif,
     )
 
     app.command("demo")(demo.demo)
@@ -82,7 +85,10 @@ def _register() -> None:
     app.command("doctor")(doctor.doctor)
     app.command("kill")(commands.kill)
     app.command("release")(commands.release)
-    app.add_typer(commands.limits_app, name="limits")
+    app.command("override")(holds.override)
+    app.command("whatif")(whatif.whatif)
+    app.add_typer(holds.app, name="holds")
+    app.add_typer(limits.app, name="limits")
     app.add_typer(features.app, name="features")
     app.add_typer(indicators.app, name="indicators")
     app.add_typer(instruments.app, name="instruments")
