@@ -52,7 +52,9 @@ def run_live(live: Live, out: Path) -> None:
         health.needs_shards(("0",))
         stop, watch = Stop(), Stopwatch()
         pace = Pace(live.speed, time.monotonic_ns) if live.speed > 0 else None
-        options = RunOptions(batch_rows=BATCH_ROWS, epoch_seconds=EPOCH_SECONDS, pace=pace, raw=True)
+        options = RunOptions(
+            batch_rows=BATCH_ROWS, epoch_seconds=EPOCH_SECONDS, pace=pace, raw=True, commanded=True
+        )
         if venue is not None:
             venue.begin(folder.path / RECORDINGS, kept_reference(folder.lake).instruments)
         keep_provenance(folder.path, settings)

@@ -45,6 +45,11 @@ class RunPaths:
         return self.path / "audit"
 
     @property
+    def commands(self) -> Path:
+        """Return where commands to a live run are."""
+        return self.path / "commands.jsonl"
+
+    @property
     def topics(self) -> Path:
         """Return where the embedded topics are."""
         return self.path / "topics"

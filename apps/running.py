@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from types import FrameType
 
 import bytewax.testing
@@ -20,10 +21,12 @@ from apps.audit_trail import audit_sink
 from apps.run_folder import RunPaths
 from config.settings import Settings
 from connectors.feast.sink import FeastSink
+from connectors.files.command_file import CommandFile
 from connectors.lake.codec import MarketCodec
 from connectors.lake.sink import LakeSink
 from connectors.live_input import Live, LiveInput
 from connectors.source import TickSource
+from connectors.sqlite.journal import Journal
 from connectors.sqlite.sink import JournalSink
 from connectors.tick_input import Pace, Stop, TickInput
 from feature_repo.declarations import declarations
@@ -31,6 +34,9 @@ from flows import desk
 from flows.decisions import DecisionEdges
 from flows.market_data import MarketEdges
 from flows.stages import BOOK, UNIVERSE, UniverseRows
+from operators.backlog import Backlog
+from operators.controls import NOTHING_BEFORE, Before
+from operators.decisions import Decisions
 from operators.stage import UNOBSERVED, Observer
 
 PUSH_SECONDS = 1.0
@@ -40,13 +46,17 @@ LIVE_SWITCH_SECONDS = 0.0002
 
 @dataclass(frozen=True)
 class RunOptions:
-    """How a run is run: rows a batch, seconds between snapshots, pace (None: full speed), raw rows kept or not."""
+    """How a run is run: rows a batch, seconds between snapshots, pace (None: full speed), raw rows kept or not.
+
+    `commanded` says whether it follows the commands that are given to it in its folder.
+    """
 
     batch_rows: int = 16_384
     epoch_seconds: float = 2.0
     pace: Pace | None = None
     raw: bool = False
     durable: bool = True
+    commanded: bool = False
 
 
 def market_edges(
@@ -123,12 +133,28 @@ def run_desk(
     """Run the whole desk in this process until its input ends or `stop` is asked."""
     shards = ("0",)
     made = assemble(settings, source, shards, observer)
+    stages, commands = made.stages._replace(pages=folder.pages("desk")), None
+    if options.commanded:
+        backlog, params = Backlog(), stages.decisions.params
+        before = said_before(folder.journal)
+        stages = stages._replace(decisions=Decisions(params, backlog, before, controlled=True))
+        commands = CommandFile(folder.commands, BOOK, lambda: backlog.is_over or stop.asked.is_set())
     flow = desk.build(
         market_edges(settings, folder, source, made, shards, shards, options, stop),
         book_edges(settings, folder, source, made, options),
-        made.stages._replace(pages=folder.pages("desk")),
+        stages,
+        commands,
     )
     run_flow(flow, folder.recovery("desk"), options.epoch_seconds, live=options.pace is not None)
+
+
+def said_before(journal: Path) -> Before:
+    """Return which commands took effect in a run, and until when (ns UTC) it has said what it decides."""
+    if not journal.exists():
+        return NOTHING_BEFORE
+    with Journal(journal) as kept:
+        said_until = kept.last_known_at()
+        return Before(tuple(kept.controls()), said_until + 1 if said_until else 0)
 
 
 def run_flow(flow: Dataflow, recovery: RecoveryConfig, epoch_seconds: float, *, live: bool = False) -> None:

@@ -1,4 +1,4 @@
-"""Commands to the desk itself, and when they took effect: kill switches, limits, and word that these cannot be read."""
+"""Commands to the desk itself, and when they took effect: kill switches, limits, holds, overrides."""
 
 from enum import StrEnum
 from typing import NamedTuple
@@ -12,6 +12,11 @@ class ControlKind(StrEnum):
     """What a command changes."""
 
     KILL = "kill"
+    ASKED = "asked"
+    RELEASE = "release"
+    APPROVE = "approve"
+    REFUSE = "refuse"
+    OVERRIDE = "override"
     LIMITS = "limits"
     STALE = "stale"
     FRESH = "fresh"
@@ -21,8 +26,9 @@ class ControlKind(StrEnum):
 class Command(msgspec.Struct, frozen=True, kw_only=True):
     """What somebody wants of the desk: `mode` of a kill switch of `scope` (TYPE:NAME), or the rows of a limit table.
 
-    `at` is the wall clock of the command (ns UTC), `details` a JSON object with `limits` and `defaults` as limits.yaml
-    has them.
+    Of what waits `scope` is the ClOrdID: to APPROVE or REFUSE it, or to OVERRIDE the check that `mode` names. `at` is
+    the wall clock of the command (ns UTC), `details` a JSON object: `limits` and `defaults` as limits.yaml has them, or
+    `maker`, `verifier` and `seconds` of an override.
     """
 
     command_id: str
@@ -38,7 +44,8 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
 class Control(Record, frozen=True, kw_only=True):
     """`risk.controls`: a command took effect at `known_at`, before all that happened then; REFUSED where it could not.
 
-    `wanted` is what was asked for, `text` why it was refused.
+    `wanted` is what was asked for, `text` why it was refused. `who` is the checker of what takes two persons, `maker`
+    the first of them. A kill switch that one person wants looser is ASKED, and at the word of a second one RELEASE.
     """
 
     command_id: str
@@ -50,6 +57,7 @@ class Control(Record, frozen=True, kw_only=True):
     reason: str
     details: str = ""
     text: str = msgspec.field(default="", name="Text")
+    maker: str = ""
 
 
 class ControlsRead(NamedTuple):

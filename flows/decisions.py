@@ -49,9 +49,12 @@ def compared(ordered: KeyedStream[Ordered], stages: Stages, universe: UniverseSt
     return hang("universe_signals", together, universe.signals, stages.observer, stages.pages)
 
 
-def decisions(ordered: KeyedStream[Ordered], stages: Stages) -> KeyedStream[Decided]:
-    """Hang the desk on the ordered stream."""
-    return hang("decisions", ordered, stages.decisions, stages.observer, stages.pages)
+def decisions(
+    ordered: KeyedStream[Ordered], stages: Stages, controls: KeyedStream[Any] | None = None
+) -> KeyedStream[Decided]:
+    """Hang the desk on the ordered stream, and on commands where there are any."""
+    came: KeyedStream[Any] = ordered if controls is None else op.merge("came", ordered, controls)
+    return hang("decisions", came, stages.decisions, stages.observer, stages.pages)
 
 
 def keep_universe(ordered: KeyedStream[Ordered], edges: DecisionEdges) -> None:

@@ -8,6 +8,7 @@ import difflib
 from bisect import bisect_right
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -65,11 +66,6 @@ class InstrumentFacts(Row, frozen=True, kw_only=True):
     shares_outstanding: Decimal | None = None
     spread_median: Decimal | None = None
     factors: str = ""
-
-    def loadings(self) -> tuple[tuple[str, Decimal], ...]:
-        """Return the factor loadings by name."""
-        parts = (part.partition(":") for part in self.factors.split())
-        return tuple((name, Decimal(loading)) for name, _, loading in parts)
 
 
 class MarginRate(Row, frozen=True, kw_only=True):
@@ -170,6 +166,13 @@ INPUTS: dict[str, type[Row]] = {
     "credit": Credit,
 }
 """Each input by its name, and what a row of it holds."""
+
+
+@lru_cache(maxsize=65_536)
+def loadings_of(factors: str) -> tuple[tuple[str, Decimal], ...]:
+    """Return the factor loadings by name; raises ArithmeticError where one is no number."""
+    parts = (part.partition(":") for part in factors.split())
+    return tuple((name, Decimal(loading)) for name, _, loading in parts)
 
 
 class Dated(Generic[T]):
@@ -316,6 +319,6 @@ def _rules(row: Row) -> Iterator[tuple[bool, str]]:
 
 def _loadings_are_finite(row: InstrumentFacts) -> bool:
     try:
-        return all(loading.is_finite() for _, loading in row.loadings())
+        return all(loading.is_finite() for _, loading in loadings_of(row.factors))
     except ArithmeticError:
         return False

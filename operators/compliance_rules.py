@@ -13,8 +13,8 @@ import msgspec
 
 from domain.instruments import Instrument
 from domain.market import DAY_SECONDS, SECOND, Session
-from operators.applicability import MEASURES_OF, applies, reasons, unconfigured
-from operators.compliance_facts import NOTHING_KNOWN, Facts, InstrumentFacts
+from operators.applicability import MEASURED_PARTS, MEASURES_OF, applies, reasons, unconfigured
+from operators.compliance_facts import NOTHING_KNOWN, Facts, InstrumentFacts, loadings_of
 from operators.group_exposures import ONE, Weights
 from operators.limit_rows import instant
 from operators.limits import ANY, FAR_FUTURE, LimitTable
@@ -210,6 +210,8 @@ class ComplianceParams:
         self.not_applicable = reasons(not_applicable or {})
         self.deployed = dict(deployed or {})
         self.approvers = dict(approvers or {})
+        every = {*MEASURED_PARTS, *(f"PT-{number:02}" for number in range(1, 47))}
+        self.applying = frozenset(what for what in every if applies(self.not_applicable, what))
         self.excused = frozenset(
             measure for measure, what in MEASURES_OF.items() if not applies(self.not_applicable, what)
         )
@@ -256,7 +258,7 @@ class ComplianceParams:
 
     def applies(self, what: str) -> bool:
         """Say whether a check, or one of its measures (`PT-32 DTL`), applies."""
-        return applies(self.not_applicable, what)
+        return what in self.applying
 
     def known(self, symbol: str, now_at: int) -> InstrumentFacts | None:
         """Return what is known of an instrument at an instant (ns UTC)."""
@@ -277,7 +279,7 @@ class ComplianceParams:
                 made.append(("beta", known.beta))
             made += [(f"sector:{known.sector}", ONE)] if known.sector else []
             made += [(f"country:{known.country}", ONE)] if known.country else []
-            made += [(f"factor:{name}", loading) for name, loading in known.loadings()]
+            made += [(f"factor:{name}", loading) for name, loading in loadings_of(known.factors)]
         return tuple(made)
 
     def listed_for(self, symbol: str, issuer: str) -> tuple[Restriction, ...]:

@@ -7,20 +7,19 @@ price may be used, in one that is not `identified` no name may be looked up.
 """
 
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from domain.health import MarketHealth
 from domain.instruments import Instrument
 from domain.market import Session
-from domain.orders import Intent, OrdType, Side, TimeInForce
+from domain.orders import Intent, Side
+from operators.compliance_facts import InstrumentFacts
 from operators.compliance_rules import ComplianceParams
 from operators.compliance_state import ComplianceState, Exposure, Holding, Reservation
-from operators.group_exposures import ZERO, GroupExposure, weighted
+from operators.group_exposures import ZERO, GroupExposure
+from operators.intent_defects import Defect, defects_of_names, defects_of_numbers, priced
 from operators.limits import Sheet
 
-QUANTITY_MAX = 10**12
-PRICE_MIN = Decimal("1E-9")
-PRICE_MAX = Decimal("1E12")
 SOURCES = ("mid", "last_trade", "prior_close")
 _EMPTY = Holding()
 _NONE = Exposure()
@@ -126,13 +125,23 @@ class Market(NamedTuple):
         return self.approval is not None or bool(self.overrides)
 
 
-class Defect(NamedTuple):
-    """What is malformed in an intent: field, FIX OrdRejReason(103), what was given and what is allowed."""
+class Change(NamedTuple):
+    """What an order makes of a position: `was` as the exposures hold it, then its worst cases, in units and values.
 
-    field: str
-    reason: int
-    given: str
-    allowed: str
+    `high` is position + open buys, `low` position - open sells, `wide` the larger magnitude; `*_after` with the order.
+    `value` and `value_after` are `wide` at `unit`, the reference price in base currency.
+    """
+
+    was: Holding
+    high: int
+    low: int
+    wide: int
+    high_after: int
+    low_after: int
+    wide_after: int
+    unit: Decimal
+    value: Decimal
+    value_after: Decimal
 
 
 class View(NamedTuple):
@@ -161,6 +170,7 @@ class View(NamedTuple):
     notional: Decimal | None
     replaced: Reservation | None
     reduces: bool
+    memo: dict[str, Any]
 
     def holding(self, scope: str, symbol: str) -> Holding:
         """Return what a scope holds and has asked for in an instrument, a replaced order left out; do not change."""
@@ -191,34 +201,58 @@ class View(NamedTuple):
             everything.open_notional - (old.quantity - old.filled) * old.unit_notional,
         )
 
-    def group_after(self, scope: str, group: str, weight: Decimal) -> tuple[GroupExposure, GroupExposure]:
-        """Return what a scope has in a group before the order and after it, its instrument at the reference price.
+    def change(self, scope: str) -> Change:
+        """Return what the order makes of the position of a scope in its instrument; worked out once a scope."""
+        made: Change | None = self.memo.get(scope)
+        if made is None:
+            made = self.memo[scope] = self._change(scope)
+        return made
 
-        `weight` is that of the instrument in the group. Values in base currency, worst case of open orders.
-        """
+    def _change(self, scope: str) -> Change:
         symbol = self.market.instrument.name if self.market.instrument is not None else ""
-        rest = self.state.groups.get((scope, group), _NOTHING)
-        was, held = self.state.holdings.get((scope, symbol), _EMPTY), self.holding(scope, symbol)
-        unit = self.unit_value if self.unit_value is not None else ZERO
-        buys = self.quantity if self.sign > 0 else 0
-        return (
-            _in_group(rest, weight, was, held, unit, 0, 0),
-            _in_group(rest, weight, was, held, unit, buys, self.quantity - buys),
+        was, unit = self.state.holdings.get((scope, symbol), _EMPTY), self.unit_value or ZERO
+        held = was if self.replaced is None else self.holding(scope, symbol)
+        high, low = held.position + held.open_buys, held.position - held.open_sells
+        high_after, low_after = (high + self.quantity, low) if self.sign > 0 else (high, low - self.quantity)
+        wide, wide_after = max(high, -high, low, -low), max(high_after, -high_after, low_after, -low_after)
+        return Change(
+            was, high, low, wide, high_after, low_after, wide_after, unit, wide * unit, wide_after * unit
         )
 
+    def known(self) -> InstrumentFacts | None:
+        """Return what is known of the instrument beyond its terms; looked up once."""
+        if "known" not in self.memo:
+            instrument = self.market.instrument
+            self.memo["known"] = (
+                self.params.known(instrument.name, self.market.now_at) if instrument else None
+            )
+        found: InstrumentFacts | None = self.memo["known"]
+        return found
 
-def _in_group(
-    rest: GroupExposure, weight: Decimal, was: Holding, held: Holding, unit: Decimal, buys: int, sells: int
-) -> GroupExposure:
-    """Return a group with a holding valued anew and so many units more asked for."""
-    high = (held.position + held.open_buys + buys) * unit
-    low = (held.position - held.open_sells - sells) * unit
-    before, after = weighted(weight, was.high, was.low), weighted(weight, high, low)
-    return GroupExposure(
-        rest.gross + abs(weight) * (max(abs(high), abs(low)) - was.gross),
-        rest.high + after[0] - before[0],
-        rest.low + after[1] - before[1],
-    )
+    def gross_after(self, scope: str, group: str, weight: Decimal) -> tuple[Decimal, Decimal]:
+        """Return the gross value (base currency) of a scope in a group before the order and after it.
+
+        `weight` (at least 0) is that of the instrument in the group; worst case of open orders, the instrument at the
+        reference price.
+        """
+        rest, change = self.state.groups.get((scope, group), _NOTHING), self.change(scope)
+        others = rest.gross - change.was.gross * weight
+        return others + change.value * weight, others + change.value_after * weight
+
+    def net_after(self, scope: str, group: str, weight: Decimal) -> tuple[Decimal, Decimal]:
+        """Return the larger magnitude of a scope's net value in a group before the order and after it."""
+        rest, change = self.state.groups.get((scope, group), _NOTHING), self.change(scope)
+        was, unit = change.was, change.unit * weight
+        if weight < 0:
+            high, low = rest.high - was.low * weight, rest.low - was.high * weight
+            ends = (change.low, change.high, change.low_after, change.high_after)
+        else:
+            high, low = rest.high - was.high * weight, rest.low - was.low * weight
+            ends = (change.high, change.low, change.high_after, change.low_after)
+        return (
+            max(abs(high + ends[0] * unit), abs(low + ends[1] * unit)),
+            max(abs(high + ends[2] * unit), abs(low + ends[3] * unit)),
+        )
 
 
 def choose_reference(
@@ -230,9 +264,9 @@ def choose_reference(
     standards.md PT-12.
     """
     for rung in (mid, last_trade):
-        if _priced(rung.price) is not None and 0 <= now_at - rung.at <= age_max:
+        if priced(rung.price) is not None and 0 <= now_at - rung.at <= age_max:
             return rung
-    return next((rung for rung in (prior_close, last_trade, mid) if _priced(rung.price) is not None), mid)
+    return next((rung for rung in (prior_close, last_trade, mid) if priced(rung.price) is not None), mid)
 
 
 def view_of(state: ComplianceState, params: ComplianceParams, intent: Intent, market: Market) -> View:
@@ -249,10 +283,10 @@ def view_of(state: ComplianceState, params: ComplianceParams, intent: Intent, ma
         instrument.tier if instrument else "",
         market.now_at,
     )
-    reference = _priced(market.reference.price)
+    reference = priced(market.reference.price)
     price = intent.price if sane else None
     unit_value = unit_notional = notional = None
-    if sane and instrument is not None and (fx := _priced(market.fx)) is not None:
+    if sane and instrument is not None and (fx := priced(market.fx)) is not None:
         factor = instrument.multiplier * fx
         if reference is not None:
             unit_value = reference * factor
@@ -282,6 +316,7 @@ def view_of(state: ComplianceState, params: ComplianceParams, intent: Intent, ma
         notional,
         replaced,
         replaced is not None and sane and _reduces(replaced, intent),
+        {},
     )
 
 
@@ -294,67 +329,3 @@ def _reduces(old: Reservation, intent: Intent) -> bool:
     if old.price is None or intent.price is None:
         return old.price is intent.price
     return intent.price == old.price or (intent.price < old.price) is (old.sign > 0)
-
-
-def defects_of_names(intent: Intent) -> tuple[Defect, ...]:
-    """Return the names of an intent that are no names."""
-    if (
-        all(
-            type(name) is str and name
-            for name in (
-                intent.cl_ord_id,
-                intent.account,
-                intent.trader,
-                intent.strategy,
-                intent.symbol,
-                intent.desk,
-            )
-        )
-        and type(intent.ex_destination) is str
-    ):
-        return ()
-    fields = ("cl_ord_id", "account", "trader", "strategy", "symbol", "desk", "ex_destination")
-    return tuple(
-        Defect(field, 11, repr(getattr(intent, field)), "a name")
-        for field in fields
-        if type(getattr(intent, field)) is not str
-        or not (getattr(intent, field) or field == "ex_destination")
-    )
-
-
-def defects_of_numbers(intent: Intent, instrument: Instrument | None) -> tuple[Defect, ...]:
-    """Return what is malformed in the enums and numbers of an intent (PT-07), before they are compared."""
-    found = []
-    if not (type(intent.side) is Side and type(intent.ord_type) is OrdType):
-        found += _unlike(intent, {"side": Side, "ord_type": OrdType})
-    if type(intent.time_in_force) is not TimeInForce:
-        found += _unlike(intent, {"time_in_force": TimeInForce})
-    if not (type(intent.transact_time) is int and type(intent.signal_at) is int):
-        found += _unlike(intent, {"transact_time": int, "signal_at": int})
-    quantity = intent.order_qty
-    if type(quantity) is not int or not 0 < quantity <= QUANTITY_MAX:
-        found.append(Defect("order_qty", 13, repr(quantity), f"a whole number from 1 to {QUANTITY_MAX}"))
-    price = intent.price
-    if price is not None and _priced(price) is None:
-        found.append(Defect("price", 11, repr(price), f"a Decimal from {PRICE_MIN} to {PRICE_MAX}"))
-    if (price is None) is not (intent.ord_type is OrdType.MARKET):
-        found.append(Defect("price", 11, repr(price), "a price for a limit order, none for a market order"))
-    if instrument is not None and intent.currency != instrument.currency:
-        found.append(Defect("currency", 11, repr(intent.currency), instrument.currency))
-    return tuple(found)
-
-
-def _unlike(intent: Intent, kinds: dict[str, type]) -> list[Defect]:
-    """Return the fields that are not of their kind."""
-    return [
-        Defect(field, 11, repr(getattr(intent, field)), kind.__name__)
-        for field, kind in kinds.items()
-        if type(getattr(intent, field)) is not kind
-    ]
-
-
-def _priced(price: object) -> Decimal | None:
-    """Return a price that can be compared and multiplied without surprise, or None."""
-    if type(price) is Decimal and price.is_finite() and PRICE_MIN <= price <= PRICE_MAX:
-        return price
-    return None

@@ -26,6 +26,7 @@ from domain.market import END
 from domain.orders import Order
 from operators.compliance_rules import ComplianceParams, KillMode
 from operators.compliance_state import ComplianceState, set_kill
+from operators.holds import HoldQueue, approval_of, override_of, refusable
 from operators.limit_rows import limit_table
 
 
@@ -44,7 +45,7 @@ class ControlState:
     """`unplaced` commands came before the desk stood anywhere; `waiting` take effect at their `known_at`.
 
     `applied` are the names of those that have; `limits` holds now. `stale_at` is since when commands cannot be read (ns
-    UTC), the greatest int64 while they can.
+    UTC), the greatest int64 while they can. `releases` are kill switches that one person wants looser, and how.
     """
 
     unplaced: list[Command] = field(default_factory=list)
@@ -53,6 +54,7 @@ class ControlState:
     limits: str = ""
     stale_at: int = END
     sequence: int = 0
+    releases: dict[str, tuple[str, str]] = field(default_factory=dict)
 
     def next_at(self) -> int:
         """Return when the next control takes effect (ns UTC)."""
@@ -109,15 +111,28 @@ def _known(state: ControlState, command_id: str) -> bool:
     return command_id in state.applied | waiting | {command.command_id for command in state.unplaced}
 
 
-def carry_out(state: ControlState, compliance: ComplianceState, params: ComplianceParams) -> Control:
-    """Let the next control take effect; return its record, REFUSED where it cannot be."""
+def carry_out(
+    state: ControlState, compliance: ComplianceState, params: ComplianceParams, holds: HoldQueue
+) -> Control:
+    """Let the next control take effect; return its record, REFUSED where it cannot be.
+
+    What waits is not moved here: `desk_holds.py` does that with the record.
+    """
     control = state.waiting.pop(0)
     state.applied.add(control.command_id)
     state.sequence = max(state.sequence, control.sequence)
     try:
         match control.wanted:
             case ControlKind.KILL:
-                set_kill(compliance, control.scope, KillMode(control.mode), control.known_at, control.reason)
+                return _kill(state, compliance, control)
+            case ControlKind.APPROVE:
+                approved = approval_of(holds, params, control)
+                return msgspec.structs.replace(control, maker=approved.maker)
+            case ControlKind.OVERRIDE:
+                given = override_of(holds, params, control)
+                return msgspec.structs.replace(control, maker=given.maker)
+            case ControlKind.REFUSE:
+                refusable(holds, control)
             case ControlKind.LIMITS:
                 with_limits(params, control.details)
                 state.limits = control.details
@@ -130,6 +145,34 @@ def carry_out(state: ControlState, compliance: ComplianceState, params: Complian
     except (ValueError, TypeError) as failure:
         return msgspec.structs.replace(control, kind=ControlKind.REFUSED, text=str(failure))
     return control
+
+
+def _kill(state: ControlState, compliance: ComplianceState, control: Control) -> Control:
+    """Set a kill switch at once; loosen or release one only when a second person wants the same.
+
+    Raises ValueError for a scope or mode that is none, where nothing is set, and where one person asks twice.
+    """
+    mode, scope = KillMode(control.mode), control.scope
+    set_kill(ComplianceState(compliance.firm), scope, mode, control.known_at, control.reason)
+    held, firmness = compliance.kills.get(scope), list(KillMode)
+    if held is None and mode is KillMode.NONE:
+        raise ValueError(
+            f"no kill switch of {scope} is set; set are: {', '.join(compliance.kills) or 'none'}"
+        )
+    if held is None or firmness.index(mode) >= firmness.index(held.mode):
+        state.releases.pop(scope, None)
+        set_kill(compliance, scope, mode, control.known_at, control.reason)
+        return control
+    maker, asked = state.releases.get(scope, ("", ""))
+    if asked != mode.value:
+        state.releases[scope] = (control.who, mode.value)
+        words = f"a second person has to ask for mode {mode.value} of {scope}, too"
+        return msgspec.structs.replace(control, kind=ControlKind.ASKED, text=words)
+    if maker == control.who:
+        raise ValueError(f"maker and checker are two persons; {maker} has asked for this before")
+    del state.releases[scope]
+    set_kill(compliance, scope, mode, control.known_at, control.reason)
+    return msgspec.structs.replace(control, kind=ControlKind.RELEASE, maker=maker)
 
 
 def cancels(control: Control) -> bool:

@@ -1,6 +1,7 @@
 """The records that leave the decisions step, made from what its stages answered."""
 
 import math
+from decimal import Decimal
 from typing import NamedTuple
 
 from domain.controls import Control
@@ -116,9 +117,9 @@ def decision_point(
     )
 
 
-def verdict_of(intent: Intent, assessment: Assessment, sequence: int) -> Verdict:
-    """Return the recorded decision on an intent."""
-    lasting = record_id("verdict", intent.cl_ord_id)
+def verdict_of(intent: Intent, assessment: Assessment, sequence: int, times: int = 0) -> Verdict:
+    """Return the recorded decision on an intent; `times` is how often it was judged before."""
+    lasting = record_id("verdict", intent.cl_ord_id, *([times] if times else []))
     return Verdict(
         event_at=intent.event_at,
         known_at=intent.known_at,
@@ -141,9 +142,13 @@ def verdict_of(intent: Intent, assessment: Assessment, sequence: int) -> Verdict
     )
 
 
-def order_of(intent: Intent, verdict: Verdict, assessment: Assessment, sequence: int) -> Order:
-    """Return the order that an approved intent becomes, of the quantity and at the price that were allowed."""
-    repriced = assessment.price is not None
+def order_of(
+    intent: Intent, verdict: Verdict, order_qty: int, sequence: int, price: Decimal | None = None
+) -> Order:
+    """Return the order that an approved intent becomes, of the quantity that was allowed.
+
+    `price` is the limit that a check has set in place of the intent's, None where none has.
+    """
     order_id = record_id("order", intent.cl_ord_id)
     return Order(
         event_at=intent.event_at,
@@ -159,12 +164,12 @@ def order_of(intent: Intent, verdict: Verdict, assessment: Assessment, sequence:
         strategy=intent.strategy,
         symbol=intent.symbol,
         side=intent.side,
-        order_qty=assessment.order_qty,
-        ord_type=OrdType.LIMIT if repriced else intent.ord_type,
+        order_qty=order_qty,
+        ord_type=intent.ord_type if price is None else OrdType.LIMIT,
         time_in_force=intent.time_in_force,
         transact_time=intent.transact_time,
         ex_destination=intent.ex_destination,
-        price=assessment.price if repriced else intent.price,
+        price=intent.price if price is None else price,
         currency=intent.currency,
         order_id=order_id,
         decision_id=verdict.decision_id,

@@ -16,12 +16,14 @@ import numpy as np
 from numba import njit
 
 from domain.controls import Command, ControlsRead
+from domain.health import ALLOWED, TradingState
 from domain.market import END, Kind, Ordered, select
 from domain.orders import Execution, Progress, Promise
 from operators.backlog import Backlog
 from operators.controls import NOTHING_BEFORE, Before, cancels, carry_out, place, recall, take, with_limits
 from operators.decision_records import Decided, Score, nothing_decided
-from operators.desk import Desk
+from operators.desk import Desk, Watch
+from operators.desk_holds import follow
 from operators.desk_state import DeskParams, DeskState, Walk, fresh_desk
 from operators.health import take_health
 from operators.marks import Cursor, moves_last
@@ -53,9 +55,13 @@ class Decisions(Stage[DeskState]):
         before: Before = NOTHING_BEFORE,
         *,
         controlled: bool = False,
+        watch: Watch | None = None,
     ) -> None:
-        """Decide after what was `before`; where it is `controlled` nothing begins ahead of ControlsRead."""
-        self.params = params
+        """Decide after what was `before`; where it is `controlled` nothing begins ahead of ControlsRead.
+
+        `watch` is shown every intent before it is decided on.
+        """
+        self.params, self.watch = params, watch
         self._recorded, self._said_until = before
         self._begins = not controlled
         self._backlog = backlog or Backlog()
@@ -76,7 +82,7 @@ class Decisions(Stage[DeskState]):
         if not self._begins or self._backlog.is_over:
             return []
         arrived = state.walks[0].item.arrived if state.walks else 0
-        desk = Desk(self.params, state, nothing_decided(0, arrived))
+        desk = Desk(self.params, state, nothing_decided(0, arrived), self.watch)
         self._control(desk, state.walked_until)
         watermark = decided_until = state.walked_until
         while state.walks:
@@ -113,9 +119,10 @@ class Decisions(Stage[DeskState]):
         controls = desk.state.controls
         while controls.next_at() <= until:
             desk.state.events += 1
-            control = carry_out(controls, desk.state.compliance, self.params.compliance)
+            control = carry_out(controls, desk.state.compliance, desk.compliance, desk.state.holds)
             desk.compliance = with_limits(self.params.compliance, controls.limits)
             desk.decided.controls.append(control)
+            follow(desk, control)
             if cancels(control):
                 desk.cancel_all(control.known_at, control.scope)
 
@@ -166,7 +173,7 @@ class Decisions(Stage[DeskState]):
                 break
             elif said_at <= min(score_at, due_at, row_at):
                 self._control(desk, said_at)
-                heard = self._take_health(state, item, heard, said_at)
+                heard = self._take_health(desk, item, heard, said_at)
             elif row_at < min(score_at, due_at):
                 state.events += 1
                 desk.on_row_reports(row_at)
@@ -188,11 +195,18 @@ class Decisions(Stage[DeskState]):
             )
         return until
 
-    def _take_health(self, state: DeskState, item: Ordered, heard: int, until: int) -> int:
-        """Let health hold that was known by `until` (ns UTC); return how many records of the batch hold now."""
+    def _take_health(self, desk: Desk, item: Ordered, heard: int, until: int) -> int:
+        """Let health hold that was known by `until` (ns UTC); return how many records of the batch hold now.
+
+        Where it leaves nothing allowed, the working orders of the instrument are cancelled.
+        """
         while heard < len(item.health) and item.health[heard].known_at <= until:
-            state.events += 1
-            take_health(state.health, item.health[heard])
+            record = item.health[heard]
+            desk.state.events += 1
+            take_health(desk.state.health, record)
+            if self.params.health_gates and ALLOWED[record.state] is TradingState.HALT:
+                scope, text = f"instrument:{record.instrument}", f"its data is {record.state.value}"
+                desk.cancel_all(until, scope, text)
             heard += 1
         return heard
 

@@ -4,20 +4,20 @@
 is a file of its own.
 """
 
+from collections.abc import Callable
 from decimal import Decimal
 
 import numpy as np
 
-from domain.decisions import VerdictKind
-from domain.envelope import record_id
+from domain.decisions import Verdict, VerdictKind
 from domain.instruments import Instrument, Split
 from domain.market import END, ScoreReason, Session
-from domain.money import exact_price
 from domain.order_messages import Report
-from domain.orders import FINAL, Execution, Intent, OrdType, Side, TimeInForce
-from operators.compliance import count_message, decide
+from domain.orders import FINAL, Execution, Intent
+from operators.compliance import Assessment, count_message, decide
 from operators.compliance_rules import KillMode
 from operators.compliance_state import Standing, set_mark, set_position, set_standing, settle
+from operators.compliance_view import Approval, Market
 from operators.controls import is_of, with_limits
 from operators.decision_records import (
     Decided,
@@ -31,9 +31,12 @@ from operators.decision_records import (
     snapshot_of,
     verdict_of,
 )
+from operators.desk_holds import expire, refuse, withdraw
+from operators.desk_intents import intent_of
 from operators.desk_market import market_of
 from operators.desk_state import DeskParams, DeskState, Working, turn_over
-from operators.marks import exact_mark, mark_price, split_mark
+from operators.holds import Held, failing
+from operators.marks import exact_mark, split_mark
 from operators.order_rules import Applied
 from operators.orders import OrderState, apply_report
 from operators.positions import (
@@ -49,6 +52,8 @@ from operators.sizing import Wanted, size_position
 from operators.venue_link import link_of
 from operators.venue_state import Top
 
+Watch = Callable[["Desk", Intent, Market], None]
+
 
 class BookBroken(RuntimeError):
     """Cash and positions do not come to what was earned: the desk's books are wrong, so it stops."""
@@ -59,10 +64,15 @@ class OrderBroken(RuntimeError):
 
 
 class Desk:
-    """One walk of the desk over one ordered batch; what it decides is added to `decided`."""
+    """One walk of the desk over one ordered batch; what it decides is added to `decided`.
 
-    def __init__(self, params: DeskParams, state: DeskState, decided: Decided) -> None:
-        self.params, self.state, self.decided = params, state, decided
+    `watch` is shown every intent before it is decided on, with the market as compliance is told of it.
+    """
+
+    def __init__(
+        self, params: DeskParams, state: DeskState, decided: Decided, watch: Watch | None = None
+    ) -> None:
+        self.params, self.state, self.decided, self.watch = params, state, decided, watch
         self.venue = link_of(state.venue, params.venue)
         self.compliance = with_limits(params.compliance, state.controls.limits)
         self._index = params.universe.indices()
@@ -83,7 +93,10 @@ class Desk:
         state = self.state
         split_at = self._split().effective_at if state.splits_done < len(self.params.splits) else END
         cancel_at = min((w.expires_at for w in state.working.values() if not w.cancelled), default=END)
-        return min(split_at, state.session_end_at, self.venue.next_due(), cancel_at, state.snapshot_at)
+        hold_at = state.holds.next_at()
+        return min(
+            split_at, state.session_end_at, self.venue.next_due(), cancel_at, hold_at, state.snapshot_at
+        )
 
     def _split(self) -> Split:
         return self.params.splits[self.state.splits_done]
@@ -101,6 +114,8 @@ class Desk:
         for working in list(state.working.values()):
             if working.expires_at <= now_at and not working.cancelled:
                 self._cancel(working, "its time is over", now_at)
+        if state.holds.next_at() <= now_at:
+            expire(self, now_at)
         if state.snapshot_at <= now_at:
             self._snapshot(now_at)
 
@@ -123,15 +138,16 @@ class Desk:
         if not score.changed and score.reason == ScoreReason.OUTSIDE_SESSION and not self._regular(now_at):
             return
         if score.changed:
-            signal = signal_of(score, self._next("signals"))
+            signal = signal_of(score, self.next_number("signals"))
             state.signal_ids[score.strategy, score.symbol] = signal.signal_id
             self.decided.signals.append(signal)
+        withdraw(self, score.strategy, score.symbol, now_at)
         working = state.working.get((score.strategy, score.symbol))
         if working is not None:
             if not working.cancelled:
                 self._cancel(working, "the strategy has a new score", now_at)
             self._settle(score, unsettled=True)
-            self._point(
+            self.point(
                 score, "orders", "wait", f"order {working.state.order.cl_ord_id} is being cancelled first"
             )
             return
@@ -152,88 +168,87 @@ class Desk:
         )
         if sizing.change == 0:
             self._settle(score, unsettled=score.direction == 0 and held != 0)
-            self._point(score, "sizing", "no", sizing.reason)
+            self.point(score, "sizing", "no", sizing.reason)
             return
         self._ask(score, instrument, held, sizing.change, sizing.target)
 
     def _ask(self, score: Score, instrument: Instrument, held: int, change: int, target: int) -> None:
-        """Put an intent to compliance, and what it allows to the venue."""
-        intent = self._intent(score, instrument, held, change, target)
+        """Put an intent to compliance."""
+        sequence = self.next_number("intents")
+        intent = intent_of(self.params, self.state, score, instrument, (held, change, target), sequence)
         self.decided.intents.append(intent)
+        self.judge(score, intent)
+
+    def judge(
+        self, score: Score, intent: Intent, again: Held | None = None, approval: Approval | None = None
+    ) -> None:
+        """Let compliance decide on an intent, let it wait where it is held, and send what is allowed to the venue."""
+        overrides, times = (again.overrides, again.times) if again is not None else ((), 0)
         self._stand(score.known_at)
+        which = self._index[score.symbol]
         market = market_of(
-            self.params, self.compliance, self.state, intent, self._index[score.symbol], score.volatility
+            self.params, self.compliance, self.state, intent, which, score.volatility, approval, overrides
         )
+        if self.watch is not None:
+            self.watch(self, intent, market)
         assessment = decide(self.state.compliance, self.compliance, intent, market)
-        verdict = verdict_of(intent, assessment, self._next("verdicts"))
+        verdict = verdict_of(intent, assessment, self.next_number("verdicts"), times)
         self.decided.verdicts.append(verdict)
         for request in assessment.kills:
             check = next(c for c in assessment.checks if c.code == request.code and c.scope == request.scope)
             self.decided.breaches.append(
-                breach_of(request.scope, check, str(request.mode), score.known_at, self._next("breaches"))
+                breach_of(
+                    request.scope, check, str(request.mode), score.known_at, self.next_number("breaches")
+                )
             )
+        held, change = intent.position_before, intent.side.sign * intent.order_qty
         reducing = abs(held + change) < abs(held)
         if verdict.kind is not VerdictKind.APPROVED:
             self._settle(score, unsettled=reducing)
-            self._point(score, "compliance", str(verdict.kind), verdict.text, intent.cl_ord_id)
+            self.point(score, "compliance", str(verdict.kind), verdict.text, intent.cl_ord_id)
+            self._let_wait(score, intent, assessment, again)
             for request in assessment.kills:
                 if request.mode is KillMode.CANCEL_ALL:
                     self.cancel_all(score.known_at, request.scope)
             return
-        self._settle(score, unsettled=held + change != target or reducing)
+        self._settle(score, unsettled=held + change != intent.target_position or reducing)
+        self._send(score, intent, verdict, assessment)
+
+    def _let_wait(self, score: Score, intent: Intent, assessment: Assessment, again: Held | None) -> None:
+        """Let an intent that is held wait for a person, and one that is refused for an override."""
+        now_at, refused = score.known_at, assessment.kind is VerdictKind.REFUSED
+        price = intent.price if intent.price is not None else Decimal(0)
+        instrument = self.params.universe.of(score.symbol)
+        times = 1 if again is None else again.times + 1
+        waits = Held(
+            score=score,
+            intent=intent,
+            held_at=now_at if again is None else again.held_at,
+            expires_at=now_at + self.compliance.hold_time if again is None else again.expires_at,
+            checks=failing(assessment.checks),
+            notional=price * intent.order_qty * instrument.multiplier,
+            refused=refused,
+            times=times,
+            overrides=() if again is None else again.overrides,
+        )
+        crowded_out = self.state.holds.put(waits, self.compliance.tolerances.holds_max)
+        if crowded_out is not None and not crowded_out.refused:
+            refuse(self, crowded_out, now_at, "too many intents wait")
+
+    def _send(self, score: Score, intent: Intent, verdict: Verdict, assessment: Assessment) -> None:
+        """Send what compliance has allowed to the venue."""
         for working in self.state.working.values():
             if working.state.order.cl_ord_id in assessment.cancels and not working.cancelled:
                 self._cancel(working, "it could trade with an order of our own", score.known_at)
-        order = order_of(intent, verdict, assessment, self._next("orders"))
+        sequence = self.next_number("orders")
+        order = order_of(intent, verdict, assessment.order_qty, sequence, assessment.price)
         self.decided.orders.append(order)
-        self._point(score, "orders", "sent", f"{order.order_qty} at {order.price}", intent.cl_ord_id)
+        self.point(score, "orders", "sent", f"{order.order_qty} at {order.price}", intent.cl_ord_id)
         self.state.working[(score.strategy, score.symbol)] = Working(
             OrderState(order), score.known_at + self.params.order_ttl_nanoseconds
         )
-        which = self._index[score.symbol]
-        self.venue.send(order, which, instrument.tick_size, score.known_at)
-
-    def _intent(self, score: Score, instrument: Instrument, held: int, change: int, target: int) -> Intent:
-        now_at, sequence = score.known_at, self._next("intents")
-        lasting = record_id("intent", score.strategy, score.symbol, now_at, sequence)
-        side = Side.BUY if change > 0 else (Side.SELL if held > 0 else Side.SELL_SHORT)
-        return Intent(
-            event_at=now_at,
-            known_at=now_at,
-            received_at=now_at,
-            source=f"strategy:{score.strategy}",
-            sequence=sequence,
-            record_id=lasting,
-            cl_ord_id=lasting,
-            account=self.params.account,
-            desk=self.params.desk,
-            trader=self.params.trader,
-            strategy=score.strategy,
-            symbol=score.symbol,
-            side=side,
-            order_qty=abs(change),
-            ord_type=OrdType.LIMIT,
-            time_in_force=TimeInForce.DAY,
-            transact_time=now_at,
-            ex_destination=self.params.venue.name,
-            price=self._limit_price(score, instrument, 1 if change > 0 else -1),
-            currency=instrument.currency,
-            signal_id=self.state.signal_ids.get((score.strategy, score.symbol), ""),
-            signal_at=now_at,
-            position_before=held,
-            target_position=target,
-        )
-
-    def _limit_price(self, score: Score, instrument: Instrument, sign: int) -> Decimal | None:
-        """Return a limit a few ticks beyond the opposite quote, beyond the mark where it is not quoted."""
-        mark = self.state.marks[self._index[score.symbol]]
-        bid, ask = float(mark["bid"]), float(mark["ask"])
-        opposite = ask if sign > 0 else bid
-        price = opposite if opposite > 0 and not bid > ask else mark_price(mark)
-        if not price > 0:
-            return None
-        through = sign * self.params.limit_through_ticks * instrument.tick_size
-        return max(exact_price(price, instrument.tick_size, sign) + through, instrument.tick_size)
+        tick_size = self.params.universe.of(score.symbol).tick_size
+        self.venue.send(order, self._index[score.symbol], tick_size, score.known_at)
 
     def _stand(self, now_at: int) -> None:
         value = valuation(self.state.positions)
@@ -253,15 +268,15 @@ class Desk:
         working.cancelled = True
         tier = self.params.universe.of(order.symbol).tier
         count_message(self.state.compliance, self.compliance, order, tier, now_at)
-        request = cancel_of(order, text, now_at, self._next("orders"))
+        request = cancel_of(order, text, now_at, self.next_number("orders"))
         self.decided.cancels.append(request)
         self.venue.cancel(request)
 
-    def cancel_all(self, now_at: int, scope: str = "firm:") -> None:
-        """Ask the venue to cancel all orders of a kill scope."""
+    def cancel_all(self, now_at: int, scope: str = "firm:", text: str = "trading was stopped") -> None:
+        """Ask the venue to cancel all orders of a kill scope; `text` says why."""
         for working in self.state.working.values():
             if not working.cancelled and is_of(working.state.order, scope):
-                self._cancel(working, "trading was stopped", now_at)
+                self._cancel(working, text, now_at)
 
     def _executed(self, reports: list[Report], now_at: int) -> None:
         """Hand execution reports to orders, compliance and positions, and record what changed."""
@@ -302,7 +317,7 @@ class Desk:
     def _position(self, strategy: str, symbol: str, now_at: int, cause: str) -> None:
         book = self.state.positions
         instrument = self.params.universe.of(symbol)
-        sequence = self._next("positions")
+        sequence = self.next_number("positions")
         self.decided.positions.append(position_of(book, strategy, instrument, now_at, cause, sequence))
 
     def _snapshot(self, now_at: int) -> None:
@@ -311,7 +326,7 @@ class Desk:
         self._mark_all()
         value = valuation(self.state.positions)
         self.decided.snapshots.append(
-            snapshot_of(self.params.account, value, now_at, self._next("snapshots"))
+            snapshot_of(self.params.account, value, now_at, self.next_number("snapshots"))
         )
         self.state.snapshot_at += self.params.snapshot_nanoseconds
 
@@ -353,7 +368,7 @@ class Desk:
         self._reconcile()
         value = valuation(self.state.positions)
         self.decided.snapshots.append(
-            snapshot_of(self.params.account, value, last_at, self._next("snapshots"))
+            snapshot_of(self.params.account, value, last_at, self.next_number("snapshots"))
         )
 
     def _reconcile(self) -> None:
@@ -367,14 +382,15 @@ class Desk:
     def _settle(self, score: Score, *, unsettled: bool) -> None:
         self.state.unsettled[self._strategy[score.strategy], self._index[score.symbol]] = unsettled
 
-    def _point(self, score: Score, stage: str, answer: str, text: str, cl_ord_id: str = "") -> None:
-        sequence = self._next("decision_points")
+    def point(self, score: Score, stage: str, answer: str, text: str, cl_ord_id: str = "") -> None:
+        """Record what a stage answered to a score."""
+        sequence = self.next_number("decision_points")
         signal_id = self.state.signal_ids.get((score.strategy, score.symbol), "")
         self.decided.decision_points.append(
             decision_point(score, signal_id, sequence, stage, answer, text, cl_ord_id)
         )
 
-    def _next(self, stream: str) -> int:
+    def next_number(self, stream: str) -> int:
         """Return the next number of a stream of records."""
         self.state.sequences[stream] = number = self.state.sequences.get(stream, 0) + 1
         return number

@@ -17,6 +17,7 @@ from operators.compliance_rules import ComplianceParams
 from operators.compliance_state import ComplianceState
 from operators.controls import ControlState
 from operators.health import HealthBook
+from operators.holds import HoldQueue
 from operators.mark_volatility import MarkVolatility, fresh_volatility
 from operators.marks import fresh_marks
 from operators.orders import OrderState
@@ -121,6 +122,7 @@ class DeskState:
     controls: ControlState = field(default_factory=ControlState)
     health: HealthBook = field(default_factory=HealthBook)
     turnover: dict[str, Decimal] = field(default_factory=dict)
+    holds: HoldQueue = field(default_factory=HoldQueue)
     events: int = 0
     packed: tuple[int, bytes] = field(default=(-1, b""), repr=False, compare=False)
 

@@ -170,7 +170,7 @@ class Bound(NamedTuple):
     """A limit as it meets one intent: `scope` names whose it is (`account:main`), `level` its scope type.
 
     `limit` is `hard` as a float, `divisor` what a share of it is taken by (1 where it is 0), `window` a span
-    in ns, 0 for none.
+    in ns, 0 for none. `start` is soft where there is one and hard else, `start_limit` that as a float.
     """
 
     scope: str
@@ -180,6 +180,8 @@ class Bound(NamedTuple):
     limit: float
     divisor: Decimal
     window: int
+    start: Decimal = Decimal(0)
+    start_limit: float = 0.0
 
 
 class Window(NamedTuple):
@@ -303,7 +305,8 @@ class LimitTable:
 def _bound(row: Limit, scope_type: str, name: str) -> Bound:
     span = row.window_seconds * SECOND
     scope, divisor = f"{scope_type}:{name}", row.hard or Decimal(1)
-    return Bound(scope, scope_type, row.hard, row.soft, float(row.hard), divisor, span)
+    start = row.hard if row.soft is None else row.soft
+    return Bound(scope, scope_type, row.hard, row.soft, float(row.hard), divisor, span, start, float(start))
 
 
 def _windows(bounds: dict[str, tuple[Bound, ...]], instrument: str) -> tuple[Window, ...]:

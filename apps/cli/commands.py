@@ -1,4 +1,4 @@
-"""`ita kill`, `ita release`, `ita limits`: commands to a served desk, and when they hold."""
+"""`ita kill`, `ita release`: kill switches of a desk, and how every command is given and when it holds."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -9,8 +9,6 @@ import typer
 if TYPE_CHECKING:
     from domain.controls import Command
 
-limits_app = typer.Typer(no_args_is_help=True, help="the limits that a served desk is judged by")
-
 Scope = Annotated[
     str, typer.Argument(help="TYPE:NAME: firm, desk, trader, strategy, account, instrument or venue")
 ]
@@ -19,6 +17,7 @@ Reason = Annotated[str, typer.Option(help="why; it stands in the record")]
 Who = Annotated[str | None, typer.Option(help="whose command it is; who is signed in, if left out")]
 Config = Annotated[Path | None, typer.Option(help="folder with YAML files that replace the project's own")]
 Wait = Annotated[float, typer.Option(min=0, help="seconds to wait until the desk says that it holds")]
+Out = Annotated[Path | None, typer.Option(help="folder of an embedded run; the served desk if left out")]
 
 
 def kill(
@@ -27,54 +26,49 @@ def kill(
     mode: Mode = "cancel_all",
     who: Who = None,
     config: Config = None,
+    out: Out = None,
     wait: Wait = 10.0,
 ) -> None:
-    """Set the kill switch of a scope of the served desk.
+    """Set the kill switch of a scope. One person sets it or makes it firmer at once; a looser mode takes two.
 
     Example: ita kill strategy:trend --mode block_new --reason "model drifts"
     """
     from apps.commands import kill_command
 
-    _give(_checked(lambda: kill_command(scope, mode, who, reason)), config, wait)
+    give_checked(lambda: kill_command(scope, mode, who, reason), config, out, wait)
 
 
-def release(scope: Scope, reason: Reason, who: Who = None, config: Config = None, wait: Wait = 10.0) -> None:
-    """Release the kill switch of a scope of the served desk."""
+def release(
+    scope: Scope, reason: Reason, who: Who = None, config: Config = None, out: Out = None, wait: Wait = 10.0
+) -> None:
+    """Release the kill switch of a scope: it is released when a second person gives the same command.
+
+    Example: ita release strategy:trend --reason "model mended" --who ann, and again with --who bob
+    """
     from apps.commands import kill_command
 
-    _give(_checked(lambda: kill_command(scope, "none", who, reason)), config, wait)
+    give_checked(lambda: kill_command(scope, "none", who, reason), config, out, wait)
 
 
-@limits_app.command("publish")
-def publish(reason: Reason, who: Who = None, config: Config = None, wait: Wait = 10.0) -> None:
-    """Let the limits of limits.yaml hold in the served desk, without stopping it.
+def give_checked(make: "Callable[[], Command]", config: Path | None, out: Path | None, wait: float) -> None:
+    """Make a command, what is wrong with it being wrong use; write it, and say from when on it holds.
 
-    Example: ita limits publish --config config/tighter --reason "volatile opening"
+    Exit code 1 where the desk refuses it or says nothing in time.
     """
-    from apps.commands import limits_command
-    from config.settings import read_settings
-
-    _give(_checked(lambda: limits_command(read_settings(config), who, reason)), config, wait)
-
-
-def _checked(make: "Callable[[], Command]") -> "Command":
-    """Return a command; what is wrong with it is wrong use."""
     from apps.cli.main import WrongUse
-
-    try:
-        return make()
-    except ValueError as failure:
-        raise WrongUse(str(failure)) from failure
-
-
-def _give(command: "Command", config: Path | None, wait: float) -> None:
-    """Write a command and say from when on it holds; exit code 1 where the desk refuses it or says nothing in time."""
-    from apps.commands import give
+    from apps.commands import give, give_run
     from apps.local_time import stamp
     from config.servers import read_servers
     from domain.controls import ControlKind
 
-    control = give(read_servers(config).kafka.cluster(), command, wait)
+    try:
+        command = make()
+    except ValueError as failure:
+        raise WrongUse(str(failure)) from failure
+    if out is not None:
+        control = give_run(out, command, wait)
+    else:
+        control = give(read_servers(config).kafka.cluster(), command, wait)
     if control is None:
         typer.echo(
             f"command {command.command_id} is written, and no desk has said in {wait:g} s that it holds; "
@@ -85,4 +79,7 @@ def _give(command: "Command", config: Path | None, wait: float) -> None:
     if control.kind is ControlKind.REFUSED:
         typer.echo(f"command {command.command_id} was refused: {control.text}", err=True)
         raise typer.Exit(1)
+    if control.kind is ControlKind.ASKED:
+        typer.echo(f"command {command.command_id} was heard at {stamp(control.known_at)}: {control.text}")
+        return
     typer.echo(f"command {command.command_id} holds from {stamp(control.known_at)} on")

@@ -65,9 +65,11 @@ def _register() -> None:
         doctor,
         explain,
         features,
+        holds,
         indicators,
         instruments,
         lake,
+        limits,
         parity,
         replay,
         risk,
@@ -76,6 +78,7 @@ def _register() -> None:
         serve_recording,
         stack,
         train,
+        whatif,
     )
 
     app.command("demo")(demo.demo)
@@ -90,8 +93,11 @@ def _register() -> None:
     app.command("kill")(commands.kill)
     app.command("release")(commands.release)
     app.command("verify-audit")(audit.verify_audit)
+    app.command("override")(holds.override)
+    app.command("whatif")(whatif.whatif)
     app.add_typer(audit.app, name="audit")
-    app.add_typer(commands.limits_app, name="limits")
+    app.add_typer(holds.app, name="holds")
+    app.add_typer(limits.app, name="limits")
     app.add_typer(features.app, name="features")
     app.add_typer(indicators.app, name="indicators")
     app.add_typer(instruments.app, name="instruments")

@@ -16,11 +16,13 @@ from numpy.typing import NDArray
 
 from connectors.files.canonical import canonical_chunks
 from connectors.files.column_mapping import mapped, roles_of
+from connectors.files.lake_controls import recorded_controls
 from connectors.files.lake_health import said_health
 from connectors.files.lake_reference import kept_reference
 from connectors.files.new_york import day_bounds, days_of
 from connectors.lake.names import files_of
 from connectors.source import SourceError, selected_days, selected_names
+from domain.controls import Control
 from domain.instruments import Instrument, Split
 from domain.market import Chunk, complete_ticks
 
@@ -80,6 +82,10 @@ class LakeTicks:
     def splits(self) -> tuple[Split, ...]:
         """Return the splits that the recorded source knew of, if they were kept."""
         return self._reference.splits
+
+    def controls(self) -> tuple[Control, ...]:
+        """Return the commands that took effect in the recorded run, in order of effect."""
+        return recorded_controls(self._lake)
 
     def segments(self) -> tuple[str, ...]:
         """Return the New York days in which rows were known."""

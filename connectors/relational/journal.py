@@ -8,7 +8,8 @@ from sqlalchemy import Connection, Engine, Select, Table, func, or_, select
 
 from connectors.relational.codec import record_of
 from connectors.relational.models import CHECKS, TABLES, journal_metadata
-from domain.decisions import Breach, DecisionPoint, Position, Signal, Verdict
+from domain.controls import Control
+from domain.decisions import Breach, DecisionPoint, Position, Signal, Verdict, VerdictKind
 from domain.market import END
 from domain.orders import Execution, Intent, Order
 
@@ -83,6 +84,24 @@ class JournalReader:
     def breaches(self) -> list[Breach]:
         """Return every breach."""
         return self._records(Breach, select(self._table(Breach)))
+
+    def controls(self) -> list[Control]:
+        """Return every command that took effect, or was refused, in that order."""
+        return self._records(Control, select(self._table(Control)))
+
+    def last_known_at(self) -> int:
+        """Return the last instant (ns UTC) that a record speaks of, 0 where there is none."""
+        tables = [self._table(kind) for kind in TABLES if "known_at" in self._table(kind).c]
+        with self._engine.connect() as connection:
+            lasts = [connection.execute(select(func.max(table.c["known_at"]))).scalar() for table in tables]
+        return max((last for last in lasts if last is not None), default=0)
+
+    def waiting(self) -> list[Verdict]:
+        """Return the verdicts that hold an intent which nothing was said of since."""
+        last: dict[str, Verdict] = {}
+        for verdict in self._records(Verdict, select(self._table(Verdict))):
+            last[verdict.cl_ord_id] = verdict
+        return [verdict for verdict in last.values() if verdict.kind is VerdictKind.HELD]
 
     def positions(self, as_of: int = END) -> list[Position]:
         """Return the last position of each account, strategy and instrument with event_at <= as_of (ns UTC)."""

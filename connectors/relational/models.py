@@ -12,7 +12,18 @@ from enum import Enum
 from typing import Any
 
 import msgspec
-from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, MetaData, String, Table
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Float,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+)
 from sqlalchemy.types import TypeEngine
 
 from domain.controls import Control
@@ -28,7 +39,7 @@ from domain.decisions import (
 )
 from domain.orders import Execution, Intent, Order, OrderCancelRequest
 
-LAYOUT_VERSION = 2
+LAYOUT_VERSION = 3
 
 TABLES: dict[type[msgspec.Struct], str] = {
     Signal: "signals",
@@ -64,6 +75,15 @@ INDEXES: dict[str, tuple[tuple[str, ...], ...]] = {
 }
 
 
+CHECKED: dict[str, tuple[tuple[str, str], ...]] = {
+    "controls": (
+        ("controls_two_persons", "maker = '' OR maker <> who"),
+        ("controls_two_needed", "kind NOT IN ('release', 'approve', 'override') OR maker <> ''"),
+    )
+}
+"""What every row of a table keeps: maker and checker are two persons (standards.md 2.6, PT-44, PT-45)."""
+
+
 def fields(kind: type[msgspec.Struct]) -> list[tuple[str, str, Any]]:
     """Return (column name, attribute, Python type) of the fields that become columns; checks are rows of their own."""
     hints = typing.get_type_hints(kind)
@@ -95,7 +115,10 @@ def record_table(
         Column(column, _type(hint), primary_key=column == "record_id", nullable=_optional(hint))
         for column, _, hint in fields(kind)
     ]
-    return Table(name, metadata, *columns, *(Index(_index_name(name, names), *names) for names in indexed))
+    kept = [CheckConstraint(rule, called) for called, rule in CHECKED.get(name, ())]
+    return Table(
+        name, metadata, *columns, *kept, *(Index(_index_name(name, names), *names) for names in indexed)
+    )
 
 
 def _index_name(table: str, names: tuple[str, ...]) -> str:

@@ -16,7 +16,7 @@ MALFORMED = "malformed"
 UNPRICED = "no reference price"
 Answers = tuple[Check, ...]
 _PASS = Outcome.PASS
-_LESS_THAN_ANY = Decimal("-Infinity")
+_LESS_THAN_ANY = float("-inf")
 
 
 class Rule(NamedTuple):
@@ -75,18 +75,19 @@ def against(rule: Rule, measured: Decimal | int, bounds: tuple[Bound, ...]) -> A
 def worst(rule: Rule, measures: Iterable[tuple[Decimal | int, Bound, bool]]) -> Answers:
     """Answer from (measured, bound, fails) of several bounds that measure different things."""
     failures: list[Check] = []
-    fullest: tuple[Decimal | int, Bound] | None = None
+    fullest: tuple[float, Bound] | None = None
     most = _LESS_THAN_ANY
-    for measured, bound, fails in measures:
+    for exact, bound, fails in measures:
+        measured = float(exact)
         if fails:
-            failures.append(failed(rule, float(measured), bound.limit, bound.scope))
-        elif (share := measured / bound.divisor) > most:
+            failures.append(failed(rule, measured, bound.limit, bound.scope))
+        elif (share := measured / (bound.limit or 1.0)) > most:
             most, fullest = share, (measured, bound)
     if failures:
         return tuple(failures)
     if fullest is None:
         return unlimited(rule, None)
-    return (passed(rule, float(fullest[0]), fullest[1].limit, fullest[1].scope),)
+    return (passed(rule, fullest[0], fullest[1].limit, fullest[1].scope),)
 
 
 def _hard(bound: Bound) -> Decimal:

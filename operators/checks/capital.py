@@ -6,7 +6,6 @@ from domain.decisions import Check
 from domain.orders import Intent
 from operators.checks.answers import MALFORMED, UNPRICED, Answers, Rule, failed, passed, unlimited
 from operators.compliance_view import View
-from operators.group_exposures import ZERO
 
 CREDIT = Rule("PT-30", "CREDIT_LIMIT", 25, "the customer's credit is used up")
 CAPITAL = Rule("PT-30", "CAPITAL_LIMIT", 25, "the firm's capital is used up")
@@ -24,36 +23,22 @@ def credit(intent: Intent, view: View) -> Answers:
         return unlimited(CREDIT, None)
     if view.unit_value is None:
         return (failed(CREDIT, UNPRICED if view.sane else MALFORMED, bounds[0].limit),)
-    now_at, answers, fullest = view.market.now_at, list[Check](), list[tuple[Decimal, Check]]()
+    answers: list[Check] = []
+    fullest, most = bounds[0], (-1.0, 0.0)
     for bound in bounds:
-        rule = CAPITAL if bound.level == "firm" else CREDIT
-        elsewhere = view.params.facts.credit.at(bound.scope, now_at)
-        used, after = _gross(intent, view, bound.scope)
-        total = after + (elsewhere.used if elsewhere is not None else ZERO)
-        if total > bound.hard and after > used:
-            answers.append(failed(rule, float(total), bound.limit, bound.scope))
-        else:
-            share = total / bound.divisor
-            fullest.append((share, passed(rule, float(total), bound.limit, bound.scope)))
-    return tuple(answers) or (max(fullest, key=_share)[1],)
-
-
-def _share(pair: tuple[Decimal, Check]) -> Decimal:
-    return pair[0]
-
-
-def _gross(intent: Intent, view: View, scope: str) -> tuple[Decimal, Decimal]:
-    """Return the gross exposure of a scope before the order and after it, worst case of open orders."""
-    held, everything = view.holding(scope, intent.symbol), view.exposure(scope)
-    unit = view.unit_value if view.unit_value is not None else ZERO
-    high, low = held.position + held.open_buys, held.position - held.open_sells
-    rest = everything.gross - held.gross
-    before = max(abs(high), abs(low))
-    if view.sign > 0:
-        high += view.quantity
-    else:
-        low -= view.quantity
-    return rest + before * unit, rest + max(abs(high), abs(low)) * unit
+        elsewhere = view.params.facts.credit.at(bound.scope, view.market.now_at)
+        change = view.change(bound.scope)
+        rest = view.exposure(bound.scope).gross - view.holding(bound.scope, intent.symbol).gross
+        total = rest + change.value_after
+        if elsewhere is not None:
+            total += elsewhere.used
+        measured = float(total)
+        if total > bound.hard and change.value_after > change.value:
+            rule = CAPITAL if bound.level == "firm" else CREDIT
+            answers.append(failed(rule, measured, bound.limit, bound.scope))
+        elif (share := measured / (bound.limit or 1.0)) > most[0]:
+            most, fullest = (share, measured), bound
+    return tuple(answers) or (passed(CREDIT, most[1], fullest.limit, fullest.scope),)
 
 
 def margin(_intent: Intent, view: View) -> Answers:
@@ -76,9 +61,9 @@ def margin(_intent: Intent, view: View) -> Answers:
         if equity is None or not equity.is_finite():
             answers.append(failed(MARGIN, "equity unknown", bound.limit, bound.scope))
             continue
-        before, after = view.group_after(bound.scope, "margin", rate.rate_percent / 100)
-        left = equity - after.gross
-        if left < bound.hard and after.gross > before.gross:
+        before, after = view.gross_after(bound.scope, "margin", rate.rate_percent / 100)
+        left = equity - after
+        if left < bound.hard and after > before:
             answers.append(failed(MARGIN, float(left), bound.limit, bound.scope))
         elif least is None or left - bound.hard < least[0]:
             least = left - bound.hard, passed(MARGIN, float(left), bound.limit, bound.scope)

@@ -9,7 +9,7 @@ from decimal import Decimal
 from domain.decisions import Check, Outcome
 from domain.orders import Intent
 from operators.checks.answers import MALFORMED, UNPRICED, Answers, Rule, failed, passed, unlimited
-from operators.compliance_facts import InstrumentFacts
+from operators.compliance_facts import InstrumentFacts, loadings_of
 from operators.compliance_view import View
 from operators.group_exposures import ONE
 from operators.limits import Bound
@@ -22,7 +22,7 @@ CURRENCY = Rule("PT-33", "CCY_LIMIT", 3, "too much of the equity is in one curre
 FACTOR = Rule("PT-33", "FACTOR_LIMIT", 3, "too much of the equity hangs on one factor")
 
 
-def concentration(intent: Intent, view: View) -> Answers:
+def concentration(_intent: Intent, view: View) -> Answers:
     """PT-32: issuer percent of NAV (warn, reject), days to liquidate (hold, reject), percent of the company (warn)."""
     instrument, params = view.market.instrument, view.params
     if view.unit_value is None or instrument is None:
@@ -33,9 +33,9 @@ def concentration(intent: Intent, view: View) -> Answers:
         answers += _of_equity(view, ISSUER, "issuer_concentration", group, ONE, Outcome.WARN)
     days, owned = params.applies("PT-32 DTL"), params.applies("PT-32 OWNERSHIP")
     if days or owned:
-        known = params.known(instrument.name, view.market.now_at)
-        answers += _liquidation(intent, view, known) if days else ()
-        answers += _ownership(intent, view, known) if owned else ()
+        known = view.known()
+        answers += _liquidation(view, known) if days else ()
+        answers += _ownership(view, known) if owned else ()
     return tuple(answers)
 
 
@@ -46,7 +46,7 @@ def groups(_intent: Intent, view: View) -> Answers:
         return (failed(SECTOR, UNPRICED if view.sane else MALFORMED, None),)
     answers: list[Check] = []
     by_sector, by_factor = params.applies("PT-33 SECTOR_LIMIT"), params.applies("PT-33 FACTOR_LIMIT")
-    known = params.known(instrument.name, view.market.now_at) if by_sector or by_factor else None
+    known = view.known() if by_sector or by_factor else None
     if by_sector:
         for kind, name in (
             ("sector", known.sector if known else ""),
@@ -63,7 +63,7 @@ def groups(_intent: Intent, view: View) -> Answers:
             group = f"currency:{instrument.currency}"
             answers += _of_equity(view, CURRENCY, "currency_exposure", group, ONE, Outcome.HOLD, net=True)
     if by_factor:
-        loadings = known.loadings() if known is not None else ()
+        loadings = loadings_of(known.factors) if known is not None else ()
         if known is None:
             answers.append(failed(FACTOR, "factors unknown", None))
         for name, loading in loadings:
@@ -80,50 +80,51 @@ def _of_equity(
     if not bounds:
         return unlimited(rule, None)
     answers: list[Check] = []
-    fullest: tuple[float, Check] | None = None
+    fullest: tuple[float, float, Bound] | None = None
     for bound in bounds:
-        equity, scope = view.state.equities.get(bound.scope), f"{bound.scope} {group}"
+        equity = view.state.equities.get(bound.scope)
         if equity is None or not equity.is_finite() or equity <= 0:
-            answers.append(failed(rule, "equity unknown", bound.limit, scope))
+            answers.append(failed(rule, "equity unknown", bound.limit, f"{bound.scope} {group}"))
             continue
-        was, now = view.group_after(bound.scope, group, weight)
-        before = max(abs(was.high), abs(was.low)) if net else was.gross
-        after = max(abs(now.high), abs(now.low)) if net else now.gross
-        percent, soft = after * 100, bound.hard if bound.soft is None else bound.soft
-        measured = float(percent / equity)
-        worse = after > before
-        if worse and percent > bound.hard * equity:
-            answers.append(failed(rule, measured, bound.limit, scope))
-        elif worse and percent > soft * equity:
-            answers.append(failed(rule, measured, float(soft), scope, softly))
-        elif fullest is None or measured / (bound.limit or 1.0) > fullest[0]:
-            fullest = measured / (bound.limit or 1.0), passed(rule, measured, float(soft), scope)
-    return tuple(answers) or (() if fullest is None else (fullest[1],))
+        before, after = (view.net_after if net else view.gross_after)(bound.scope, group, weight)
+        percent = after * 100
+        measured = float(percent) / float(equity)
+        if percent > bound.start * equity and after > before:
+            hard = percent > bound.hard * equity
+            limit, outcome = (bound.limit, Outcome.REJECT) if hard else (bound.start_limit, softly)
+            answers.append(failed(rule, measured, limit, f"{bound.scope} {group}", outcome))
+        elif fullest is None or measured > fullest[0] * bound.start_limit:
+            fullest = measured / (bound.start_limit or 1.0), measured, bound
+    if answers or fullest is None:
+        return tuple(answers)
+    _, measured, bound = fullest
+    return (passed(rule, measured, bound.start_limit, f"{bound.scope} {group}"),)
 
 
-def _liquidation(intent: Intent, view: View, known: InstrumentFacts | None) -> Iterable[Check]:
+def _liquidation(view: View, known: InstrumentFacts | None) -> Iterable[Check]:
     bounds = view.sheet.bounds["days_to_liquidate"]
     if not bounds:
         return unlimited(LIQUIDATION, None)
     if known is None or known.adv20 is None:
         return (failed(LIQUIDATION, "volume unknown", bounds[0].limit),)
     daily = known.adv20 * view.params.liquidation_share
-    answers = [_days(intent, view, bound, daily) for bound in bounds]
+    answers = [_days(view, bound, daily) for bound in bounds]
     failures = [answer for answer in answers if answer.code]
     return failures or answers[:1]
 
 
-def _days(intent: Intent, view: View, bound: Bound, daily: Decimal) -> Check:
-    before, after = _largest(intent, view, bound.scope)
-    measured, soft = float(after / daily), bound.hard if bound.soft is None else bound.soft
-    if after > before and after > bound.hard * daily:
+def _days(view: View, bound: Bound, daily: Decimal) -> Check:
+    change = view.change(bound.scope)
+    after, worse = change.wide_after, change.wide_after > change.wide
+    measured = after / float(daily)
+    if worse and after > bound.hard * daily:
         return failed(LIQUIDATION, measured, bound.limit, bound.scope)
-    if after > before and after > soft * daily:
-        return failed(LIQUIDATION, measured, float(soft), bound.scope, Outcome.HOLD)
-    return passed(LIQUIDATION, measured, float(soft), bound.scope)
+    if worse and after > bound.start * daily:
+        return failed(LIQUIDATION, measured, bound.start_limit, bound.scope, Outcome.HOLD)
+    return passed(LIQUIDATION, measured, bound.start_limit, bound.scope)
 
 
-def _ownership(intent: Intent, view: View, known: InstrumentFacts | None) -> Iterable[Check]:
+def _ownership(view: View, known: InstrumentFacts | None) -> Iterable[Check]:
     bounds = view.sheet.bounds["ownership"]
     if not bounds:
         return unlimited(OWNERSHIP, None)
@@ -131,24 +132,10 @@ def _ownership(intent: Intent, view: View, known: InstrumentFacts | None) -> Ite
         return (failed(OWNERSHIP, "shares outstanding unknown", bounds[0].limit),)
     answers: list[Check] = []
     for bound in bounds:
-        held = view.holding(bound.scope, intent.symbol)
-        longest = held.position + held.open_buys + (view.quantity if view.sign > 0 else 0)
-        percent = Decimal(max(0, longest)) * 100
-        measured = float(percent / known.shares_outstanding)
+        percent = max(0, view.change(bound.scope).high_after) * 100
+        measured = percent / float(known.shares_outstanding)
         if view.sign > 0 and percent > bound.hard * known.shares_outstanding:
             answers.append(failed(OWNERSHIP, measured, bound.limit, bound.scope, Outcome.WARN))
         else:
             answers.append(passed(OWNERSHIP, measured, bound.limit, bound.scope))
     return [answer for answer in answers if answer.code] or answers[:1]
-
-
-def _largest(intent: Intent, view: View, scope: str) -> tuple[int, int]:
-    """Return the larger magnitude (units) of the position of a scope before the order and after it."""
-    held = view.holding(scope, intent.symbol)
-    high, low = held.position + held.open_buys, held.position - held.open_sells
-    before = max(abs(high), abs(low))
-    if view.sign > 0:
-        high += view.quantity
-    else:
-        low -= view.quantity
-    return before, max(abs(high), abs(low))

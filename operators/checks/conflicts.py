@@ -121,7 +121,7 @@ def _forbidden(mandate: Mandate, intent: Intent, instrument: Instrument, view: V
             return f"{what} {given}"
     if not (mandate.sectors_forbidden or mandate.countries_forbidden):
         return ""
-    known = view.params.known(instrument.name, view.market.now_at)
+    known = view.known()
     for what, given, forbidden in (
         ("sector", known.sector if known else "", mandate.sectors_forbidden),
         ("country", known.country if known else "", mandate.countries_forbidden),

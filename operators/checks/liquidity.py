@@ -20,7 +20,7 @@ def volume_share(_intent: Intent, view: View) -> Answers:
     instrument, params = view.market.instrument, view.params
     if not view.sane or instrument is None:
         return (failed(SHARE, MALFORMED, None),)
-    known = params.known(instrument.name, view.market.now_at)
+    known = view.known()
     answers: list[Check] = []
     if params.applies("PT-21 PCT_ADV"):
         answers += _share(view, None if known is None else known.adv20)
@@ -37,8 +37,8 @@ def _share(view: View, adv: Decimal | None) -> Answers:
     bound = bounds[0]
     if adv is None:
         return (failed(SHARE, "volume unknown", bound.limit, bound.scope),)
-    percent = Decimal(view.quantity) * 100
-    measured, soft = float(percent / adv), bound.hard if bound.soft is None else bound.soft
+    percent = view.quantity * 100
+    measured, soft = percent / float(adv), bound.start
     if percent > bound.hard * adv:
         return (failed(SHARE, measured, bound.limit, bound.scope),)
     if percent > soft * adv:
@@ -57,8 +57,8 @@ def _impact(view: View, adv: Decimal | None, sigma_percent: Decimal | None) -> A
         return (failed(IMPACT, "volume or volatility unknown", bound.limit, bound.scope, Outcome.HOLD),)
     sigma = sigma_percent * BASIS_POINTS
     squared = sigma * sigma * view.quantity
-    measured = float(sigma) * float(view.quantity / adv) ** 0.5
-    soft = bound.hard if bound.soft is None else bound.soft
+    measured = float(sigma) * (view.quantity / float(adv)) ** 0.5
+    soft = bound.start
     if squared > bound.hard * bound.hard * adv:
         return (failed(IMPACT, measured, bound.limit, bound.scope, Outcome.HOLD),)
     if squared > soft * soft * adv:

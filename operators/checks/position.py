@@ -8,7 +8,6 @@ from decimal import Decimal
 
 from domain.orders import Intent
 from operators.checks.answers import MALFORMED, UNPRICED, Answers, Rule, failed, worst
-from operators.compliance_state import Holding
 from operators.compliance_view import View
 from operators.limits import Bound
 
@@ -62,21 +61,24 @@ def exposures(intent: Intent, view: View) -> Answers:
     if view.unit_value is None:
         measured = UNPRICED if view.sane else MALFORMED
         return failed(GROSS, measured, None), failed(NET, measured, None)
-    unit, buys = view.unit_value, view.quantity if view.sign > 0 else 0
-    sells = view.quantity - buys
     gross: list[tuple[Decimal | int, Bound, bool]] = []
     net: list[tuple[Decimal | int, Bound, bool]] = []
     for bound in view.sheet.bounds["gross_exposure"]:
-        held, everything = view.holding(bound.scope, intent.symbol), view.exposure(bound.scope)
-        rest = everything.gross - held.gross
-        after = rest + _widest(held, buys, sells) * unit
-        fails = after > bound.hard and after > rest + _widest(held, 0, 0) * unit
-        gross.append((after, bound, fails))
+        change = view.change(bound.scope)
+        after = (
+            view.exposure(bound.scope).gross
+            - view.holding(bound.scope, intent.symbol).gross
+            + change.value_after
+        )
+        gross.append((after, bound, after > bound.hard and change.value_after > change.value))
     for bound in view.sheet.bounds["net_exposure"]:
-        held, everything = view.holding(bound.scope, intent.symbol), view.exposure(bound.scope)
+        change, everything = view.change(bound.scope), view.exposure(bound.scope)
+        held = view.holding(bound.scope, intent.symbol)
         high, low = everything.high - held.high, everything.low - held.low
-        after = _net(held, high, low, buys, sells, unit)
-        fails = after > bound.hard and after > _net(held, high, low, 0, 0, unit)
+        after = max(abs(high + change.high_after * change.unit), abs(low + change.low_after * change.unit))
+        fails = after > bound.hard
+        if fails:
+            fails = after > max(abs(high + change.high * change.unit), abs(low + change.low * change.unit))
         net.append((after, bound, fails))
     answers = worst(GROSS, gross) + worst(NET, net)
     return answers + _beta_exposures(view) if view.params.applies("PT-29 BETA_EXP") else answers
@@ -84,25 +86,11 @@ def exposures(intent: Intent, view: View) -> Answers:
 
 def _beta_exposures(view: View) -> Answers:
     """Compare the sum of beta x value with the bound of every scope, the larger magnitude of its worst cases."""
-    instrument, now_at = view.market.instrument, view.market.now_at
-    known = view.params.known(instrument.name, now_at) if instrument is not None else None
+    known = view.known()
     if known is None or known.beta is None:
         return (failed(BETA, "beta unknown", None),)
     measures: list[tuple[Decimal | int, Bound, bool]] = []
     for bound in view.sheet.bounds["beta_exposure"]:
-        was, now = view.group_after(bound.scope, "beta", known.beta)
-        after = max(abs(now.high), abs(now.low))
-        measures.append((after, bound, after > bound.hard and after > max(abs(was.high), abs(was.low))))
+        before, after = view.net_after(bound.scope, "beta", known.beta)
+        measures.append((after, bound, after > bound.hard and after > before))
     return worst(BETA, measures)
-
-
-def _widest(held: Holding, buys: int, sells: int) -> int:
-    """Return the larger magnitude of the position (units) once all buys or all sells are filled."""
-    return max(abs(held.position + held.open_buys + buys), abs(held.position - held.open_sells - sells))
-
-
-def _net(held: Holding, high: Decimal, low: Decimal, buys: int, sells: int, unit: Decimal) -> Decimal:
-    """Return the larger magnitude of a scope's net exposure, `high` and `low` being those of all else."""
-    highest = high + (held.position + held.open_buys + buys) * unit
-    lowest = low + (held.position - held.open_sells - sells) * unit
-    return max(abs(highest), abs(lowest))

@@ -130,7 +130,7 @@ def doors(came: Sequence[Ordered], left: dict[str, Any]) -> tuple[int, int]:
     """Count changed scores and intents; each of them is answered by one signal, or one verdict."""
     changed = sum(int(item.scores["changed"].sum()) for item in came)
     intents = {intent.cl_ord_id for intent in left["intents"]}
-    answered = [verdict.cl_ord_id for verdict in left["verdicts"] if verdict.cl_ord_id in intents]
+    answered = {verdict.cl_ord_id for verdict in left["verdicts"]} & intents
     return changed + len(left["intents"]), len(left["signals"]) + len(answered)
 
 

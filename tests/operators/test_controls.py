@@ -20,15 +20,15 @@ BATCH_ROWS = 64
 HALF = ROWS // BATCH_ROWS // 2
 
 
-def command(kind, scope="firm:firm", mode="", details="", name=""):
-    given = name or f"{kind}-{scope}-{mode}-{len(details)}"
+def command(kind, scope="firm:firm", mode="", details="", name="", who="ann"):
+    given = name or f"{kind}-{scope}-{mode}-{len(details)}-{who}"
     return Command(
-        command_id=given, kind=kind, scope=scope, mode=mode, who="ann", reason="a test", at=1, details=details
+        command_id=given, kind=kind, scope=scope, mode=mode, who=who, reason="a test", at=1, details=details
     )
 
 
-def kill(scope="firm:firm", mode="block_new"):
-    return command(ControlKind.KILL, scope, mode)
+def kill(scope="firm:firm", mode="block_new", who="ann"):
+    return command(ControlKind.KILL, scope, mode, who=who)
 
 
 def limits(change=lambda row: row):
@@ -79,8 +79,8 @@ def test_nothing_is_decided_before_every_command_is_read():
 
 
 def test_a_kill_switch_refuses_every_order_from_its_instant_until_it_is_released():
-    records = run({HALF: [kill()], HALF + 20: [kill(mode="none")]})
-    set_at, released_at = (control.known_at for control in records["risk.controls"])
+    records = run({HALF: [kill()], HALF + 10: [kill(mode="none")], HALF + 20: [kill(mode="none", who="bob")]})
+    set_at, _, released_at = (control.known_at for control in records["risk.controls"])
     stopped = verdicts(records, set_at, released_at)
 
     assert len(stopped) > 3
@@ -88,6 +88,52 @@ def test_a_kill_switch_refuses_every_order_from_its_instant_until_it_is_released
     assert all("KILL_ACTIVE" in each.codes for each in stopped)
     assert VerdictKind.APPROVED in {each.kind for each in verdicts(records, 0, set_at)}
     assert VerdictKind.APPROVED in {each.kind for each in verdicts(records, released_at)}
+
+
+def test_one_person_sets_a_kill_switch_and_two_loosen_it():
+    given = [
+        kill(mode="none"),
+        kill(mode="cancel_all"),
+        kill(mode="block_new"),
+        kill(mode="block_new", who="bob"),
+        kill(mode="none", who="bob"),
+        command(ControlKind.KILL, "firm:firm", "none", name="again", who="bob"),
+        kill(mode="none", who="cat"),
+        kill(mode="reduce_only", who="cat"),
+        kill(mode="block_new", who="cat"),
+    ]
+    records = run({HALF + number: [each] for number, each in enumerate(given)})
+    told = [(each.kind, each.mode, each.maker, each.who) for each in records["risk.controls"]]
+
+    assert told == [
+        (ControlKind.REFUSED, "none", "", "ann"),
+        (ControlKind.KILL, "cancel_all", "", "ann"),
+        (ControlKind.ASKED, "block_new", "", "ann"),
+        (ControlKind.RELEASE, "block_new", "ann", "bob"),
+        (ControlKind.ASKED, "none", "", "bob"),
+        (ControlKind.REFUSED, "none", "", "bob"),
+        (ControlKind.RELEASE, "none", "bob", "cat"),
+        (ControlKind.KILL, "reduce_only", "", "cat"),
+        (ControlKind.KILL, "block_new", "", "cat"),
+    ]
+    assert "maker and checker are two persons; bob" in records["risk.controls"][5].text
+
+
+def test_a_kill_switch_that_is_set_again_forgets_who_wanted_it_released():
+    given = [
+        kill(),
+        kill(mode="none"),
+        command(ControlKind.KILL, "firm:firm", "block_new", name="more"),
+        kill(mode="none", who="bob"),
+    ]
+    records = run({HALF: given})
+
+    assert [each.kind for each in records["risk.controls"]] == [
+        ControlKind.KILL,
+        ControlKind.ASKED,
+        ControlKind.KILL,
+        ControlKind.ASKED,
+    ]
 
 
 def test_cancel_all_cancels_the_working_orders_of_its_scope_and_no_others():
@@ -156,6 +202,7 @@ def test_a_second_run_with_what_was_recorded_gives_the_same_records(seed):
         kill("strategy:trend", "cancel_all"),
         limits(),
         kill("strategy:trend", "none"),
+        kill("strategy:trend", "none", "bob"),
         kill("planet:earth"),
     ]
     commands = {}

@@ -30,10 +30,10 @@ def desk(request, tmp_path, own):
     made.close()
 
 
-def said_to(desk, *words):
+def said_to(desk, *words, who="ann"):
     """Give a command; return what was said of it."""
     done = subprocess.run(
-        command(*words, "--who", "ann", "--wait", str(PATIENCE_SECONDS)),
+        command(*words, "--who", who, "--wait", str(PATIENCE_SECONDS)),
         env=desk.environment,
         cwd=ROOT,
         check=True,
@@ -65,9 +65,10 @@ def test_a_kill_switch_and_new_limits_hold_live_and_in_a_replay_of_that_run(desk
     published = said_to(desk, "limits", "publish", "--reason", "a test", "--config", str(tighter))
     desk.kill("decisions")
     desk.start("decisions")
-    released = said_to(desk, "release", "firm:firm", "--reason", "a test")
+    asked = said_to(desk, "release", "firm:firm", "--reason", "a test")
+    released = said_to(desk, "release", "firm:firm", "--reason", "a test", who="bob")
     controls = desk.kafka_rows("risk.controls", (0,)).sort("known_at")
-    set_at, _, released_at = controls["known_at"]
+    set_at, _, _, released_at = controls["known_at"]
     wait_for(desk, "oms.orders", released_at)
     desk.pace(0.0)
     while not desk.look():
@@ -77,15 +78,17 @@ def test_a_kill_switch_and_new_limits_hold_live_and_in_a_replay_of_that_run(desk
     stopped = verdicts.filter(verdicts["known_at"].is_between(set_at, released_at, closed="left"))
     sent = desk.kafka_rows("oms.orders", (0,))
     assert all("holds from" in said for said in (killed, published, released))
-    assert controls["kind"].to_list() == ["kill", "limits", "kill"]
-    assert controls["who"].to_list() == ["ann"] * 3
+    assert "a second person has to ask" in asked
+    assert controls["kind"].to_list() == ["kill", "limits", "asked", "release"]
+    assert controls["who"].to_list() == ["ann", "ann", "ann", "bob"]
+    assert controls["maker"].to_list() == ["", "", "", "ann"]
     assert set(stopped["kind"]) == {"refused"}
     assert sent.filter(sent["known_at"].is_between(set_at, released_at, closed="left")).height == 0
     assert sent.filter(sent["known_at"] >= released_at).height
 
     lake = desk.lake(desk.folder / "mirror")
-    assert topic_rows(lake, "risk.controls").height == 3
-    assert len(desk.journal()["controls"]) == 3
+    assert topic_rows(lake, "risk.controls").height == 4
+    assert len(desk.journal()["controls"]) == 4
     replayed = desk.replayed("kafka:raw.trades,raw.quotes")["digests"]
     kept = {topic: value for topic, value in digests(lake).items() if topic not in RAW}
     assert kept == replayed
