@@ -342,6 +342,7 @@ class MarketBatch(NamedTuple):
     malformed: tuple[Malformed, ...] = ()
     arrived: int = 0
     health: tuple[MarketHealth, ...] = ()
+    built: NDArray[np.void] | None = None
 
 
 class Ordered(NamedTuple):

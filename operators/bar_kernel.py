@@ -25,10 +25,10 @@ ACCUMULATOR = np.dtype(
 )
 CLOCK = np.dtype([("second", np.int64), ("started", np.int64), ("segment", np.int64)], align=True)
 
-LAST_ONLY, NO_RANGE = 2, 4
+LAST_ONLY, NO_RANGE, MADE_AGAIN = 2, 4, 8
 """Marks beside `ended` on a bar as the kernel leaves it: its open and close are of a trade that counts as last
-only if it is the only one; no trade could move its high and low. A session's bar is made again from its minutes by
-them; they are cleared before a bar goes on."""
+only if it is the only one; no trade could move its high and low; it is a revision. A session's bar is made again from
+its minutes by them, and longer bars are composed; they are cleared before a bar goes on."""
 
 _TRADE = int(Kind.TRADE)
 _CANCEL = int(Kind.CANCEL)

@@ -30,7 +30,7 @@ from domain.market import (
     row_count,
 )
 from domain.sessions import SessionTable
-from operators.bar_kernel import ACCUMULATOR, CLOCK, accumulate, advance
+from operators.bar_kernel import ACCUMULATOR, CLOCK, MADE_AGAIN, accumulate, advance
 from operators.bar_revisions import History, horizon_at, revise, span
 from operators.stage import Stage
 
@@ -42,7 +42,8 @@ class BarParams:
     `intervals_seconds` rise, begin with 1 and are whole multiples of each other; 86,400 stands for a
     session's bar. `lateness_nanoseconds` is below a second: how long after its end a bar waits for rows that
     are on their way. `revision_horizon_seconds` is how far back a late trade or a cancel may reach; 0 keeps no
-    trades: such rows then leave as malformed.
+    trades: such rows then leave as malformed. With `keep_marks` the kernel's marks stay on the bars in `ended`, and
+    those that were made again have one of their own: what composes longer bars of them reads and clears them.
     """
 
     instruments: int
@@ -52,6 +53,7 @@ class BarParams:
     intervals_seconds: tuple[int, ...] = (1, 60, 300, DAY_SECONDS)
     lateness_nanoseconds: int = 0
     revision_horizon_seconds: int = 1200
+    keep_marks: bool = False
 
     def __post_init__(self) -> None:
         """Refuse intervals that do not nest and a lateness that would need more open bars."""
@@ -178,7 +180,8 @@ class Bars(Stage[BarState]):
             minutes = bars[bars["interval"] == MINUTE // SECOND]
             if len(minutes):
                 self._remember(state, minutes)
-        bars["ended"] &= 1
+        if not self.params.keep_marks:
+            bars["ended"] &= 1
 
     def _remember(self, state: BarState, minutes: NDArray[np.void]) -> None:
         horizon, intervals = horizon_at(state, self.params), self.params.intervals_seconds
@@ -201,7 +204,7 @@ class Bars(Stage[BarState]):
         if reason:
             refused.append(refusal(self.params, ticks, at, reason, kind))
         elif len(bars):
-            bars["ended"] &= 1
+            bars["ended"] = bars["ended"] | MADE_AGAIN if self.params.keep_marks else bars["ended"] & 1
             made.append(bars)
 
 

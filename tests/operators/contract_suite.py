@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from domain.bar_kinds import BUILT_BAR, Empty, bar_spec
 from domain.health import in_order
 from domain.market import (
     BAR,
@@ -33,6 +34,7 @@ from features.family import Family
 from features.quality import RowRules
 from operators.bars import BarParams, Bars
 from operators.best_quotes import BestQuotes, BestQuotesParams
+from operators.built_bars import BuiltBarParams, BuiltBars
 from operators.feature_rows import FeatureParams, FeatureStage
 from operators.normalise import Normalise, NormaliseParams
 from operators.quality import HealthRules, Quality, QualityParams
@@ -50,6 +52,15 @@ OPEN = 1_709_821_800 * SECOND  # 2024-03-07 09:30 in New York
 LATENESS = 250_000_000
 REVISABLE_SECONDS = 600
 TABLE = session_table("XNYS", "2024-03-06", "2024-03-12")
+BUILT = (
+    "tick:20",
+    "renko:0.05",
+    "volume_imbalance:20",
+    "tick_runs:20",
+    "time:420",
+    "time:7",
+    "range:0.03:quotes",
+)
 READ = ("ema_12", "ema_26", "atr_14", "volatility_ewma", "vwap_distance_z_30", "adx_14")
 
 
@@ -112,6 +123,7 @@ def market_streams(answers: Sequence[MarketBatch]) -> Streams:
         "features": joined([part.bars for part in features], BAR),
         "values": np.concatenate([np.empty((width, 0)), *(part.values for part in features)], axis=1).T,
         "scores": joined([answer.scores for answer in answers], SCORE),
+        "built": joined([answer.built for answer in answers], BUILT_BAR),
         "malformed": tuple(entry for answer in answers for entry in answer.malformed),
         "health": in_order(record for answer in answers for record in answer.health),
     }
@@ -176,6 +188,46 @@ def bar_doors(_items: Sequence[MarketBatch], streams: Streams) -> tuple[int, int
 
 def quoted(rows: int, batch_rows: int, only: int | None) -> list[MarketBatch]:
     return through(BestQuotes(BestQuotesParams(5, TABLE)), list(batches(ticks_of(rows, only), batch_rows)))
+
+
+def marked(rows: int, batch_rows: int, only: int | None) -> list[MarketBatch]:
+    """Return batches with best quotes and the marked bars of the clock, what those refused taken off."""
+    stage = Bars(
+        BarParams(
+            5, TABLE, NAMES, "test", lateness_nanoseconds=LATENESS, revision_horizon_seconds=REVISABLE_SECONDS,
+            keep_marks=True,
+        )
+    )  # fmt: skip
+    return [item._replace(malformed=()) for item in through(stage, quoted(rows, batch_rows, only))]
+
+
+def built_stage() -> BuiltBars:
+    return BuiltBars(
+        BuiltBarParams(
+            5,
+            TABLE,
+            tuple(map(bar_spec, BUILT)),
+            NAMES,
+            "test",
+            lateness_nanoseconds=LATENESS,
+            revision_horizon_seconds=REVISABLE_SECONDS,
+            empty=Empty.CARRY,
+            ends_at=OPEN + 24 * 3600 * SECOND,
+        )
+    )
+
+
+def built_doors(_items: Sequence[MarketBatch], streams: Streams) -> tuple[int, int]:
+    """Count trades in tick bars, as in those of the clock: each stands in the last version of one bar."""
+    ticks = streams["ticks"]
+    counting = (ticks.kind == Kind.TRADE) & (ticks.conditions & 1 != 0)
+    mine = streams["built"][streams["built"]["spec"] == 0]
+    last = {(int(b["instrument"]), int(b["number"])): int(b["trade_count"]) for b in mine}
+    places = [entry.place.split(":", 2) for entry in streams["malformed"]]
+    refused = [int(sequence) for _, sequence, names in places if BUILT[0] in names.split("+")]
+    accepted = ticks.reference[(ticks.kind == Kind.CANCEL) & ~np.isin(ticks.sequence, refused)]
+    gone = np.isin(ticks.sequence, [*accepted, *refused])
+    return int(counting.sum()), sum(last.values()) + int((counting & gone).sum())
 
 
 def quote_bar_doors(_items: Sequence[MarketBatch], streams: Streams) -> tuple[int, int]:
@@ -307,6 +359,7 @@ CASES: dict[str, Case] = {
         market_key,
         3 * CHUNK_BYTES + SESSION_MINUTES_BYTES + 20_000,
     ),
+    "BuiltBars": Case(built_stage, marked, market_streams, built_doors, market_key, 25 * CHUNK_BYTES),
     "BestQuotes": Case(
         lambda: BestQuotes(BestQuotesParams(5, TABLE)), bar_items, market_streams, passed, market_key
     ),
