@@ -181,7 +181,7 @@ class Desk:
             OrderState(order), score.known_at + self.params.order_ttl_nanoseconds
         )
         which = self._index[score.symbol]
-        self.venue.send(order, which, instrument.tick_size, score.known_at)
+        self.venue.send(order, which, instrument.tick_size, score.known_at, instrument.unit)
 
     def _intent(self, score: Score, instrument: Instrument, held: int, change: int, target: int) -> Intent:
         now_at, sequence = score.known_at, self._next("intents")
@@ -298,7 +298,7 @@ class Desk:
             self.decided.executions.append(execution)
             settle(state.compliance, execution)
             instrument = self.params.universe.of(execution.symbol)
-            if apply_execution(state.positions, execution, instrument.multiplier) is not None:
+            if apply_execution(state.positions, execution, instrument.unit_multiplier) is not None:
                 self._position(*key, now_at, f"execution {execution.exec_id}")
             if execution.ord_status in FINAL:
                 del state.working[key]
@@ -312,7 +312,7 @@ class Desk:
     def _mark_book(self, symbol: str, price: Decimal | None, instrument: Instrument) -> None:
         if price is not None:
             set_price(self.state.positions, symbol, price)
-            set_mark(self.state.compliance, symbol, price * instrument.multiplier)
+            set_mark(self.state.compliance, symbol, price * instrument.unit_multiplier)
 
     def _mark_all(self) -> None:
         for symbol in sorted({symbol for _, symbol in self.state.positions.holdings}):

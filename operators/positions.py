@@ -32,7 +32,7 @@ class Holding:
     cost: Decimal = ZERO
     realised: Decimal = ZERO
     fees: Decimal = ZERO
-    multiplier: int = 1
+    multiplier: int | Decimal = 1
 
     @property
     def average_cost(self) -> Decimal:
@@ -78,7 +78,9 @@ def holding(book: PositionBook, strategy: str, symbol: str) -> Holding:
     return book.holdings.get((strategy, symbol)) or Holding()
 
 
-def apply_execution(book: PositionBook, execution: Execution, multiplier: int = 1) -> Holding | None:
+def apply_execution(
+    book: PositionBook, execution: Execution, multiplier: int | Decimal = 1
+) -> Holding | None:
     """Take a fill into the book; return the holding after it, None where the report fills nothing.
 
     Each report is to be given once: the order state machine leaves repeated ones out. Raises ValueError for a report of

@@ -96,5 +96,5 @@ def _units(
     """Return the size of a full position in whole lots."""
     scale = params.volatility_target / max(volatility, params.volatility_floor)
     notional = min(equity * Decimal(repr(params.capital_fraction * scale)), params.notional_max)
-    lots = notional / (price * instrument.multiplier * instrument.lot_size)
+    lots = notional / (price * instrument.unit_multiplier * instrument.lot_size)
     return int(lots) * instrument.lot_size

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from domain.envelope import record_id
 from domain.market import END
-from domain.money import cents, exact_price
+from domain.money import cents, exact_price, whole_units
 from domain.orders import (
     FINAL,
     ExecType,
@@ -108,6 +108,7 @@ class Resting:
     order: Order
     instrument: int
     tick_size: Decimal
+    unit: Decimal = Decimal(1)
     cum_qty: int = 0
     notional: Decimal = Decimal(0)
     reports: int = 0
@@ -145,9 +146,15 @@ class VenueState:
 
 
 def submit(
-    state: VenueState, params: VenueParams, order: Order, instrument: int, tick_size: Decimal, now_at: int
+    state: VenueState,
+    params: VenueParams,
+    order: Order,
+    instrument: int,
+    tick_size: Decimal,
+    now_at: int,
+    unit: Decimal = Decimal(1),
 ) -> None:
-    """Send an order; it arrives after the latency.
+    """Send an order, in steps of `unit`; it arrives after the latency.
 
     Raises ValueError where its OrderID is at the venue already, or it has no quantity, or a limit order has no price.
     """
@@ -159,7 +166,7 @@ def submit(
         raise ValueError(
             f"order {order.order_id} needs an OrderQty of at least 1; {order.order_qty} was given"
         )
-    state.orders[order.order_id] = Resting(order, instrument, tick_size)
+    state.orders[order.order_id] = Resting(order, instrument, tick_size, unit)
     _send(state, params, order.order_id, "order", now_at)
 
 
@@ -241,10 +248,11 @@ def _take(
     """Fill an order from the opposite quote that was seen last, as far as price and size allow."""
     sign, limit = held.order.side.sign, held.limit
     seen = state.taken[held.instrument, sign]
-    if not (seen.price > 0 and seen.size > seen.quantity):
+    shown = whole_units(seen.size, held.unit)
+    if not (seen.price > 0 and shown > seen.quantity):
         return []
     price = exact_price(seen.price, held.tick_size, sign)
-    quantity = min(held.leaves_qty, int(seen.size) - seen.quantity)
+    quantity = min(held.leaves_qty, shown - seen.quantity)
     if quantity < 1 or not held.accepts(price):
         return []
     state.taken[held.instrument, sign] = seen._replace(quantity=seen.quantity + quantity)
@@ -258,11 +266,12 @@ def on_trade(
 ) -> list[Execution]:
     """Fill resting orders from a trade: through the limit, at the limit, or where the opposite side is not quoted."""
     made: list[Execution] = []
-    if not (top.fills and price > 0 and size >= 1):
+    queue = _queue(state, instrument)
+    if not (queue and top.fills and price > 0):
         return made
-    left = int(size)
+    left = whole_units(size, queue[0].unit)
     share = int(left * Decimal(repr(params.participation_max)))
-    for held in _queue(state, instrument):
+    for held in queue:
         sign, limit = held.order.side.sign, held.limit
         exact = exact_price(price, held.tick_size, sign)
         quoted = top.opposite(sign)[0] > 0
@@ -320,8 +329,7 @@ def _fill(
     held.cum_qty += quantity
     held.notional += quantity * price
     status = OrdStatus.PARTIALLY_FILLED if held.leaves_qty else OrdStatus.FILLED
-    fee = cents(params.fee_per_unit * quantity)
-    last = (quantity, price, liquidity)
+    fee, last = cents(params.fee_per_unit * quantity * held.unit), (quantity, price, liquidity)
     made = _report(state, held, ExecType.TRADE, status, now_at, last=last, fee=fee)
     if status is OrdStatus.FILLED:
         _forget(state, held)
