@@ -17,6 +17,7 @@ from apps.venues import is_live, live_source
 from config.settings import read_settings
 from connectors.files.lake_reference import keep_reference, kept_reference
 from connectors.tick_input import Pace, Stop
+from connectors.websocket.live_ticks import LiveTicks
 from operators.stage import UNOBSERVED
 
 EPOCH_SECONDS = 1.0
@@ -70,6 +71,22 @@ def run_live(live: Live, out: Path) -> None:
         if venue is not None:
             venue.close()
         folder.close()
+
+
+def begin_venue(
+    spec: str, folder: RunFolder, config: Path | None, shards: tuple[str, ...], mine: tuple[str, ...]
+) -> LiveTicks:
+    """Return a venue that is connected to, for the instruments of some shards; what it sends is kept in the folder.
+
+    A shard owns the instruments whose places in the sorted list leave its number when divided by that of the shards. A
+    worker whose shards own none connects to nothing, and tells the time. Raises SourceError, SettingsError,
+    RequestFailed.
+    """
+    venue = live_source(spec, config)
+    names = [name for place, name in enumerate(venue.instruments()) if shards[place % len(shards)] in mine]
+    venue.begin(folder.path / RECORDINGS, kept_reference(folder.lake).instruments, names)
+    keep_reference(folder.lake, venue)
+    return venue
 
 
 def watched(host: str, port: int) -> Health:

@@ -18,13 +18,14 @@ from bytewax.dataflow import Dataflow
 from apps.assembly import Assembly, assemble
 from apps.audit_trail import audit_sink
 from apps.health import CONTROLS, LAG_MESSAGES_MAX, REFERENCE, Health, opened
-from apps.live import watched
+from apps.live import begin_venue, watched
 from apps.provenance import keep_provenance
 from apps.run_folder import RunFolder, RunFolderError
 from apps.running import PUSH_SECONDS, market_codec, run_flow, stop_on_signal
 from apps.shard_claims import claimed_folder, same_partitions, units_of
 from apps.shard_states import state_store
 from apps.sources import sources_of
+from apps.venues import is_live
 from config.servers import Redis, Servers, read_servers
 from config.settings import Settings, SettingsError, read_settings
 from connectors.feast.sink import FeastSink
@@ -41,9 +42,11 @@ from connectors.kafka.tails import partition_count
 from connectors.lake.s3 import S3Shelf
 from connectors.lake.schemas import DECISIONS, MARKET, MARKET_RECORDS
 from connectors.lake.sink import LakeSink
+from connectors.live_input import Live, LiveInput
 from connectors.postgres.sink import PostgresSink
 from connectors.source import TickSource
 from connectors.tick_input import Pace, Stop, TickInput
+from connectors.websocket.live_ticks import LiveTicks
 from feature_repo.declarations import declarations
 from flows import served_decisions, served_execution, served_market_data, sinks
 from flows.stages import BOOK, EXECUTIONS, NOTES, PROGRESS, PROMISES, UNREADABLE, KeptFeatures, Stages
@@ -116,15 +119,24 @@ def run_worker(worker: Worker) -> None:
             health.needs_lag(LAG_MESSAGES_MAX)
         bench = Bench(settings, servers, cluster, folder, store, shards, mine, stop, health)
         with stop_on_signal(stop):
-            source = _source(bench, worker)
-            if source is not None:
-                health.has(REFERENCE)
-                flow = _flow(bench, worker, source)
-                run_flow(flow, folder.recovery(store), EPOCH_SECONDS, live=True)
+            _run(bench, worker)
         typer.echo(
             f"{name} stopped; the same command goes on" if stop.asked.is_set() else f"{name} is done",
             err=True,
         )
+
+
+def _run(bench: Bench, worker: Worker) -> None:
+    """Run the worker's flow; a venue is let go at its end."""
+    source = _source(bench, worker)
+    try:
+        if source is not None:
+            bench.health.has(REFERENCE)
+            flow = _flow(bench, worker, source)
+            run_flow(flow, bench.folder.recovery(bench.store), EPOCH_SECONDS, live=True)
+    finally:
+        if isinstance(source, LiveTicks):
+            source.close()
 
 
 def _source(bench: Bench, worker: Worker) -> TickSource | None:
@@ -133,7 +145,11 @@ def _source(bench: Bench, worker: Worker) -> TickSource | None:
     None where a stop comes before it is known.
     """
     if worker.kind == "market-data":
-        source = sources_of((worker.source,), config=worker.config)
+        source: TickSource
+        if is_live(worker.source):
+            source = begin_venue(worker.source, bench.folder, worker.config, bench.shards, bench.mine)
+        else:
+            source = sources_of((worker.source,), config=worker.config)
         publish_reference(bench.cluster, source)
         return source
 
@@ -169,7 +185,7 @@ def _market_data(
     partitions = {shard: int(shard) for shard in bench.mine}
     market = market_codec(bench.settings, source, made)
     return served_market_data.ServedMarketEdges(
-        ticks=TickInput(
+        ticks=(LiveInput if isinstance(source, Live) else TickInput)(
             source, made.universe.indices(), bench.shards, bench.mine, BATCH_ROWS, bench.stop, pace
         ),
         topics=KafkaSink(bench.cluster, "market_data", partitions, MARKET_TOPICS, KafkaCodec(), market),

@@ -19,8 +19,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import numpy as np
 
 from connectors.files.recording_lines import placed_lines
+from connectors.websocket.columns import Frames
 from connectors.websocket.feed import codec_of
-from connectors.websocket.frames import FrameCodec, Frames
+from connectors.websocket.frames import FrameCodec
 from domain.market import Float64
 from features.depth_book import Event, Outcome, run
 from features.depth_levels import empty_books, with_room

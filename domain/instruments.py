@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 class Instrument(msgspec.Struct, frozen=True, kw_only=True):
     """One tradable instrument: `tick_size` in its currency, `lot_size` in units, `tier` names its collar.
 
-    `sector` is what it is compared within; an empty one is none.
+    `sector` is what it is compared within; an empty one is none. Quantities of orders and positions are whole numbers
+    of units, so that they are exact. A unit is one share or contract, or the step in which a coin is traded: with a
+    `unit` of 0.00001, 1.5 BTC are 150,000 units.
     """
 
     name: str
@@ -19,6 +21,7 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True):
     tick_size: Decimal = Decimal("0.01")
     lot_size: int = 1
     multiplier: int = 1
+    unit: Decimal = Decimal(1)
     currency: str = "USD"
     calendar: str = "XNYS"
     tier: str = "liquid"
@@ -31,6 +34,27 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True):
             raise ValueError("an instrument needs a name; an empty one was given")
         if self.tick_size <= 0 or self.lot_size < 1 or self.multiplier < 1:
             raise ValueError(f"{self.name} needs tick_size, lot_size and multiplier above 0")
+        if not (self.unit.is_finite() and self.unit > 0):
+            raise ValueError(f"{self.name} needs a unit above 0; {self.unit} was given")
+
+    @property
+    def unit_multiplier(self) -> int | Decimal:
+        """Return what one unit is worth where the price is 1, in the instrument's currency."""
+        return self.multiplier if self.unit == 1 else self.multiplier * self.unit
+
+    def amount(self, quantity: int) -> Decimal:
+        """Return how much of the instrument so many units are: shares, contracts or coins."""
+        return quantity * self.unit
+
+    def units(self, amount: Decimal) -> int:
+        """Return how many whole units an amount holds; raises ValueError where that is not exact.
+
+        An order from elsewhere, written in coins, comes in by this door.
+        """
+        whole, rest = divmod(amount, self.unit)
+        if rest:
+            raise ValueError(f"{self.name} is traded in steps of {self.unit}; {amount} was given")
+        return int(whole)
 
 
 class Split(msgspec.Struct, frozen=True, kw_only=True):

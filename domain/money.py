@@ -25,6 +25,13 @@ def on_tick(price: Decimal, tick_size: Decimal) -> bool:
     return price % tick_size == 0
 
 
+def whole_units(size: float, unit: Decimal) -> int:
+    """Return how many whole units a measured size holds; 0 where it is not finite or below 0."""
+    if not (math.isfinite(size) and size > 0):
+        return 0
+    return int(size) if unit == 1 else int(Decimal(repr(size)) // unit)
+
+
 def cents(amount: Decimal) -> Decimal:
     """Return an amount rounded to whole cents, half to even; fees are charged so."""
     return amount.quantize(Decimal("0.01"), ROUND_HALF_EVEN)

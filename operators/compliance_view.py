@@ -187,6 +187,11 @@ class View(NamedTuple):
         made.gross = max(abs(made.high), abs(made.low))
         return made
 
+    def amount(self, quantity: int) -> Decimal | int:
+        """Return how many shares, contracts or coins a quantity (units) is, as limits on quantities are written."""
+        instrument = self.market.instrument
+        return quantity if instrument is None or instrument.unit == 1 else instrument.amount(quantity)
+
     def exposure(self, scope: str) -> Exposure:
         """Return the exposures of a scope, a replaced order left out; not to be changed."""
         everything = self.state.exposures.get(scope, _NONE)
@@ -287,7 +292,7 @@ def view_of(state: ComplianceState, params: ComplianceParams, intent: Intent, ma
     price = intent.price if sane else None
     unit_value = unit_notional = notional = None
     if sane and instrument is not None and (fx := priced(market.fx)) is not None:
-        factor = instrument.multiplier * fx
+        factor = instrument.unit_multiplier * fx
         if reference is not None:
             unit_value = reference * factor
         worst = price if price is not None else reference

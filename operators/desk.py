@@ -226,7 +226,7 @@ class Desk:
             held_at=now_at if again is None else again.held_at,
             expires_at=now_at + self.compliance.hold_time if again is None else again.expires_at,
             checks=failing(assessment.checks),
-            notional=price * intent.order_qty * instrument.multiplier,
+            notional=price * intent.order_qty * instrument.unit_multiplier,
             refused=refused,
             times=times,
             overrides=() if again is None else again.overrides,
@@ -247,8 +247,8 @@ class Desk:
         self.state.working[(score.strategy, score.symbol)] = Working(
             OrderState(order), score.known_at + self.params.order_ttl_nanoseconds
         )
-        tick_size = self.params.universe.of(score.symbol).tick_size
-        self.venue.send(order, self._index[score.symbol], tick_size, score.known_at)
+        which, instrument = self._index[score.symbol], self.params.universe.of(score.symbol)
+        self.venue.send(order, which, instrument.tick_size, score.known_at, instrument.unit)
 
     def _stand(self, now_at: int) -> None:
         value = valuation(self.state.positions)
@@ -292,9 +292,9 @@ class Desk:
             self.decided.executions.append(execution)
             settle(state.compliance, execution)
             instrument = self.params.universe.of(execution.symbol)
-            if apply_execution(state.positions, execution, instrument.multiplier) is not None:
+            if apply_execution(state.positions, execution, instrument.unit_multiplier) is not None:
                 self._position(*key, now_at, f"execution {execution.exec_id}")
-                turn_over(state, execution, instrument.multiplier)
+                turn_over(state, execution, instrument.unit_multiplier)
             if execution.ord_status in FINAL:
                 del state.working[key]
         self._look()
@@ -307,7 +307,7 @@ class Desk:
     def _mark_book(self, symbol: str, price: Decimal | None, instrument: Instrument) -> None:
         if price is not None:
             set_price(self.state.positions, symbol, price)
-            set_mark(self.state.compliance, symbol, price * instrument.multiplier)
+            set_mark(self.state.compliance, symbol, price * instrument.unit_multiplier)
 
     def _mark_all(self) -> None:
         for symbol in sorted({symbol for _, symbol in self.state.positions.holdings}):

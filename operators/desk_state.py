@@ -142,7 +142,7 @@ class DeskState:
         self.packed = (self.events, rest)
 
 
-def turn_over(state: DeskState, execution: Execution, multiplier: int) -> None:
+def turn_over(state: DeskState, execution: Execution, multiplier: int | Decimal) -> None:
     """Add a fill to what its strategy has traded today, in base currency."""
     value = execution.last_qty * (execution.last_px or Decimal(0)) * multiplier
     state.turnover[execution.strategy] = state.turnover.get(execution.strategy, Decimal(0)) + value

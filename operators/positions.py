@@ -32,7 +32,7 @@ class Holding:
     cost: Decimal = ZERO
     realised: Decimal = ZERO
     fees: Decimal = ZERO
-    multiplier: int = 1
+    multiplier: int | Decimal = 1
 
     @property
     def average_cost(self) -> Decimal:
@@ -78,7 +78,9 @@ def holding(book: PositionBook, strategy: str, symbol: str) -> Holding:
     return book.holdings.get((strategy, symbol)) or Holding()
 
 
-def apply_execution(book: PositionBook, execution: Execution, multiplier: int = 1) -> Holding | None:
+def apply_execution(
+    book: PositionBook, execution: Execution, multiplier: int | Decimal = 1
+) -> Holding | None:
     """Take a fill into the book; return the holding after it, None where the report fills nothing.
 
     Each report is to be given once: the order state machine leaves repeated ones out. Raises ValueError for a report of
@@ -104,7 +106,7 @@ def apply_change(
     quantity: int,
     price: Decimal,
     commission: Decimal,
-    multiplier: int = 1,
+    multiplier: int | Decimal = 1,
 ) -> Holding:
     """Take a change of an order's fills into the book: `quantity` in the order's direction, below 0 for a bust.
 
@@ -116,7 +118,12 @@ def apply_change(
 
 
 def _book(
-    book: PositionBook, leaf: Leaf, signed: int, price: Decimal, commission: Decimal, multiplier: int
+    book: PositionBook,
+    leaf: Leaf,
+    signed: int,
+    price: Decimal,
+    commission: Decimal,
+    multiplier: int | Decimal,
 ) -> Holding:
     """Take a signed quantity at a price into a holding."""
     held = book.holdings.setdefault(leaf, Holding(multiplier=multiplier))

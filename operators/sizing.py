@@ -132,7 +132,7 @@ def size_position(
         return Sizing(position, 0, "volatility is missing")
     if equity <= 0:
         return Sizing(position, 0, f"no equity to size with: {equity}")
-    lot = price * instrument.multiplier * instrument.lot_size
+    lot = price * instrument.unit_multiplier * instrument.lot_size
     target = direction * int(_notional(params, wanted, volatility, equity) / lot) * instrument.lot_size
     if target == 0:
         return Sizing(0, -position, "" if position else "a full position is less than one lot")

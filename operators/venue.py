@@ -49,9 +49,15 @@ TopOf = Callable[[int], Top]
 
 
 def submit(
-    state: VenueState, params: VenueParams, order: Order, instrument: int, tick_size: Decimal, now_at: int
+    state: VenueState,
+    params: VenueParams,
+    order: Order,
+    instrument: int,
+    tick_size: Decimal,
+    now_at: int,
+    unit: Decimal = Decimal(1),
 ) -> None:
-    """Send an order; it arrives after the latency.
+    """Send an order, in steps of `unit`; it arrives after the latency.
 
     Raises ValueError where its OrderID is at the venue already, or it has no quantity, or lacks the price of its kind.
     """
@@ -66,7 +72,7 @@ def submit(
         raise ValueError(
             f"order {order.order_id} needs an OrderQty of at least 1; {order.order_qty} was given"
         )
-    state.orders[order.order_id] = Resting(order, instrument, tick_size)
+    state.orders[order.order_id] = Resting(order, instrument, tick_size, unit=unit)
     if state.line.down_at is None:
         state.line.down_at = next_cut(params, now_at)
     _send(state, params, order.order_id, "order", now_at)
@@ -225,7 +231,7 @@ def on_trade(
     state: VenueState, params: VenueParams, instrument: int, price: float, size: float, top: Top, now_at: int
 ) -> list[Report]:
     """Fill resting orders from a trade: through the limit, at the limit, or where the opposite side is not quoted."""
-    if not (top.fills and price > 0 and size >= 1):
+    if not (top.fills and price > 0 and size > 0):
         return []
     made: list[Report] = []
     waiting = {state.orders[name].order.time_in_force for name in state.resting.get(instrument, ())}

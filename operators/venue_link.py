@@ -34,6 +34,7 @@ from operators.venue import (
 from operators.venue_params import VenueParams
 from operators.venue_state import Top, VenueState
 
+ONE = Decimal(1)
 TopOf = Callable[[int], Top]
 
 
@@ -47,9 +48,11 @@ class HostedVenue:
     def __init__(self, state: VenueState, params: VenueParams) -> None:
         self._state, self._params = state, params
 
-    def send(self, order: Order, instrument: int, tick_size: Decimal, now_at: int) -> None:
+    def send(
+        self, order: Order, instrument: int, tick_size: Decimal, now_at: int, unit: Decimal = ONE
+    ) -> None:
         """Send an order."""
-        submit(self._state, self._params, order, instrument, tick_size, now_at)
+        submit(self._state, self._params, order, instrument, tick_size, now_at, unit)
 
     def cancel(self, request: OrderCancelRequest) -> None:
         """Send a cancel request."""
@@ -138,7 +141,9 @@ class RemoteVenue:
                 state.unheard.popleft()
             state.promise = state.next_promise
 
-    def send(self, order: Order, _instrument: int, _tick_size: Decimal, now_at: int) -> None:
+    def send(
+        self, order: Order, _instrument: int, _tick_size: Decimal, now_at: int, _unit: Decimal = ONE
+    ) -> None:
         """Note an order that leaves by its topic."""
         self._asked(order.sequence, now_at)
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from decimal import Decimal
 
-from domain.money import exact_price
+from domain.money import exact_price, whole_units
 from domain.order_messages import SpecialOrder
 from domain.orders import ExecType, Execution, LastLiquidityInd, OrdType, TimeInForce
 from operators.venue_params import VenueParams
@@ -24,10 +24,11 @@ def takeable(state: VenueState, held: Resting) -> tuple[int, Decimal] | None:
     """Return how much an order can take from the opposite quote that was seen last, and at which price."""
     sign = held.order.side.sign
     seen = state.taken[held.instrument, sign]
-    if not (seen.price > 0 and seen.size > seen.quantity):
+    shown = whole_units(seen.size, held.unit)
+    if not (seen.price > 0 and shown > seen.quantity):
         return None
     price = exact_price(seen.price, held.tick_size, sign)
-    quantity = min(_part(held), int(seen.size) - seen.quantity)
+    quantity = min(_part(held), shown - seen.quantity)
     if quantity < 1 or not held.accepts(price):
         return None
     return quantity, price
@@ -61,9 +62,10 @@ def fill_from_trade(
 ) -> list[Execution]:
     """Fill resting orders from a trade: through the limit, at the limit, or where the opposite side is not quoted."""
     made: list[Execution] = []
-    left = int(size)
+    resting = queue(state, instrument)
+    left = whole_units(size, resting[0].unit) if resting else 0
     share = int(left * Decimal(repr(params.participation_max)))
-    for held in queue(state, instrument):
+    for held in resting:
         sign, limit = held.order.side.sign, held.limit
         exact = exact_price(price, held.tick_size, sign)
         quoted = top.opposite(sign)[0] > 0
@@ -110,7 +112,8 @@ def watch_queue(state: VenueState, instrument: int, top: Top) -> None:
         shown, size = top.own(held.order.side.sign)
         level = exact_price(shown, held.tick_size / 2) if shown > 0 else None
         if level == held.limit:
-            held.ahead = int(size) if held.ahead is None else min(held.ahead, int(size))
+            shown = whole_units(size, held.unit)
+            held.ahead = shown if held.ahead is None else min(held.ahead, shown)
         elif level is None or (held.limit - level) * held.order.side.sign > 0:
             held.ahead = 0
 

@@ -191,8 +191,9 @@ class VenueStage(Stage[VenueBook]):
             state.ahead = None
             if isinstance(request, Order):
                 which = self._index[request.symbol]
-                tick_size = self.params.universe.of(request.symbol).tick_size
-                submit(state.floor.venue, self.params.venue, request, which, tick_size, request.transact_time)
+                listed, sent_at = self.params.universe.of(request.symbol), request.transact_time
+                terms = (listed.tick_size, sent_at, listed.unit)
+                submit(state.floor.venue, self.params.venue, request, which, *terms)
             else:
                 cancel(state.floor.venue, self.params.venue, request.order_id, request.transact_time)
         if state.progress.requests <= state.heard:

@@ -94,6 +94,7 @@ class Resting:
     ahead: int | None = None
     shown: int = 0
     triggered: bool = True
+    unit: Decimal = Decimal(1)
 
     def __post_init__(self) -> None:
         """Begin with the order's own terms."""
@@ -222,7 +223,7 @@ def fill(
         held.shown = (
             held.shown - quantity if held.shown > quantity else min(held.display_qty, held.leaves_qty)
         )
-    fee = cents(fee_per_unit(params, state.traded, liquidity) * quantity)
+    fee = cents(fee_per_unit(params, state.traded, liquidity) * quantity * held.unit)
     state.traded += quantity
     made = report(state, params, held, ExecType.TRADE, now_at, last=(quantity, price, liquidity), fee=fee)
     if line is not None:

@@ -8,7 +8,7 @@ import typer
 Sources = Annotated[
     list[str],
     typer.Argument(
-        help="lean:DIR, recording:PATH, parquet:PATH, csv:PATH, lake:DIR or simulator: (several are merged)"
+        help="lean:DIR, fxcm:DIR, recording:PATH, parquet:PATH, csv:PATH, lake:DIR or simulator: (several are merged)"
     ),
 ]
 Instruments = Annotated[str | None, typer.Option(help="only these, comma separated: AIG,BAC")]

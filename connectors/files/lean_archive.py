@@ -65,7 +65,8 @@ def check_archive(path: Path) -> None:
         raise SourceError(f"{path} holds an empty file; fetch it again or take it away")
 
 
-def _content(path: Path) -> bytes:
+def content_of(path: Path) -> bytes:
+    """Return what the one member of an archive holds; raises SourceError where it cannot be unpacked."""
     check_archive(path)
     try:
         with zipfile.ZipFile(path) as archive:
@@ -83,7 +84,7 @@ def decode_file(file: LeanFile) -> DecodedFile:
     Times are wall-clock milliseconds of New York, prices in 1/10000, sizes in units. A quote's side with price 0 is
     absent: NaN with size 0. `sequence` is made from the line, so that a row keeps its number whatever is read with it.
     """
-    content = _content(file.path)
+    content = content_of(file.path)
     rows = parse_rows(content, TRADE_FIELDS if file.kind is Kind.TRADE else QUOTE_FIELDS)
     _judge(file, rows)
     bad = np.flatnonzero(rows.status)

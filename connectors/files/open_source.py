@@ -5,6 +5,7 @@ from pathlib import Path
 
 from connectors.files.combined_ticks import combine
 from connectors.files.csv_ticks import csv_ticks
+from connectors.files.fx_ticks import FxTicks
 from connectors.files.lake_ticks import LakeTicks
 from connectors.files.lean_ticks import LeanTicks
 from connectors.files.parquet_ticks import parquet_ticks
@@ -18,13 +19,14 @@ Opener = Callable[[Path, tuple[str, ...] | None, str | None, str | None], TickSo
 
 _FILES: dict[str, Opener] = {
     "csv": csv_ticks,
+    "fxcm": FxTicks,
     "lake": LakeTicks,
     "lean": LeanTicks,
     "parquet": parquet_ticks,
     "recording": recording_ticks,
 }
 
-SCHEMES = ("csv", "lake", "lean", "parquet", "recording", "simulator")
+SCHEMES = ("csv", "fxcm", "lake", "lean", "parquet", "recording", "simulator")
 """What may stand before the colon."""
 
 

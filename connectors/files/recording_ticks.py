@@ -20,8 +20,8 @@ from connectors.files.new_york import day_bounds, days_of
 from connectors.files.recording_lines import PlacedLine, placed_lines
 from connectors.recordings.session_lines import HOSTS, SessionLine
 from connectors.source import SourceError, TickSource, selected_days, selected_names
+from connectors.websocket.columns import Frames
 from connectors.websocket.feed import CODECS, Feed, codec_of
-from connectors.websocket.frames import Frames
 from domain.instruments import Instrument, Split
 from domain.market import Chunk, Malformed, select
 from features.depth_book import Event

@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Sequence
-from decimal import Decimal
 
 import msgspec
 
 from connectors.websocket.venue import Answer, Subscription, confirmed
 
 STREAMS_A_MESSAGE = 200
+STEPS = ("filters.*.tickSize", "filters.*.stepSize")
+"""Where the list of instruments has the steps of price and of quantity."""
 
 
 class _Said(msgspec.Struct):
@@ -18,31 +19,7 @@ class _Said(msgspec.Struct):
     error: dict[str, object] | None = None
 
 
-class _Filter(msgspec.Struct):
-    tickSize: str = ""  # noqa: N815  as Binance writes it
-
-
-class _Listed(msgspec.Struct):
-    symbol: str
-    filters: list[_Filter] = []
-
-
-class _Listing(msgspec.Struct):
-    symbols: list[_Listed]
-
-
 _decoder = msgspec.json.Decoder(_Said)
-
-
-def tick_sizes(body: bytes) -> dict[str, Decimal]:
-    """Return the tick size of each symbol of the list of instruments."""
-    listing = msgspec.json.decode(body, type=_Listing)
-    return {
-        one.symbol: Decimal(sieve.tickSize)
-        for one in listing.symbols
-        for sieve in one.filters
-        if sieve.tickSize
-    }
 
 
 def subscriptions(

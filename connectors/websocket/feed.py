@@ -21,7 +21,8 @@ from connectors.websocket.binance_futures.codec import Codec as BinanceFutures
 from connectors.websocket.bitstamp.codec import Codec as Bitstamp
 from connectors.websocket.bybit.codec import Codec as Bybit
 from connectors.websocket.coinbase.codec import Codec as Coinbase
-from connectors.websocket.frames import FrameCodec, Frames, Notice, Refused
+from connectors.websocket.columns import Frames, Notice, Refused
+from connectors.websocket.frames import FrameCodec
 from connectors.websocket.kraken.codec import Codec as Kraken
 from connectors.websocket.trade_ids import TradeIds
 from domain.health import HealthState, MarketHealth, market_health

@@ -1,13 +1,11 @@
-"""Frames of venues in columns: trades, quotes and depth, and what is none of them, said as notices.
+"""Frames of venues to columns: what every venue's codec shares.
 
-A codec reads lines of a session and leaves them in `Columns`, whose `frames` are arrays. A frame that cannot be read is
+A codec says by a key (a few bytes of the frame) how a frame is read and of which instrument it is; the frames of a
+block that are read alike are read together, by one of the codec's readers, into columns. A frame that cannot be read is
 refused whole, with its reason; it takes nothing else with it.
 """
 
-from array import array
 from collections.abc import Callable, Sequence
-from enum import StrEnum
-from itertools import chain
 from typing import NamedTuple
 
 import msgspec
@@ -15,234 +13,149 @@ import numpy as np
 from numpy.typing import NDArray
 
 from connectors.recordings.session_lines import SessionLine, Traffic
+from connectors.websocket.columns import NO_ID, Columns, Frames, NoticeKind, depth_events
+from connectors.websocket.fields import Fields, Scratch, Shape
 from domain.market import Float64, Int64
-from features.depth_book import EVENT, Event, Rule
+from features.depth_book import Event, Rule
 from features.depth_levels import Levels
 
-BUY, SELL = 1.0, -1.0
-"""The side of the one who took liquidity."""
-NO_ID = -1
-_CODE = 2**32
-_QUICK, _DEEP = 4, 9
-_NAN = float("nan")
-_DIFFERENCE = int(Event.DIFFERENCE) * _CODE
-LARGEST = 1e300
-"""No price or size is as large."""
-_IMPOSSIBLE = (
-    "a price is a number above 0, as is the size of a trade; the size of a quote or level is at least 0"
-)
-
-
-class NoticeKind(StrEnum):
-    """What a frame without market data is."""
-
-    ACKNOWLEDGED = "acknowledged"
-    HEARTBEAT = "heartbeat"
-    REFUSED = "refused"
-    STATUS = "status"
-    UNUSED = "unused"
-
-
-class Notice(NamedTuple):
-    """A frame without market data; `line` is its row in the block, `about` the channel or what was said."""
-
-    line: int
-    kind: NoticeKind
-    about: str
-
-
-class Refused(NamedTuple):
-    """A frame that could not be read: its row in the block, and why."""
-
-    line: int
-    reason: str
-
-
-class Frames(NamedTuple):
-    """A block of frames in columns, in the order of their receipt.
-
-    `events`, `line` (row of the block), `event_at` (ns UTC as the venue says it, 0 where it says nothing) and `numbers`
-    (events, 4) go together. Numbers of a trade: price, size, side (BUY, SELL), NaN; its venue's id is in `trade_ids`,
-    one a trade. Of a quote: bid, bid size, ask, ask size; a size that is not sent is NaN. Levels are of depth events.
-    """
-
-    events: NDArray[np.void]
-    line: Int64
-    event_at: Int64
-    numbers: Float64
-    levels: Levels
-    trade_ids: tuple[int | str, ...]
-    notices: tuple[Notice, ...]
-    refused: tuple[Refused, ...]
+_DAMAGES = (msgspec.DecodeError, ValueError, KeyError, IndexError, TypeError, OverflowError)
+_WHOLE = msgspec.json.Decoder(msgspec.Raw).decode
+_BY_RULE = (Rule.NONE, Rule.NEWER)
+"""Rules by which a difference that is missing is not found out."""
 
 
 class Damaged(ValueError):
     """A frame whose JSON is whole and whose content is not."""
 
 
-class Columns:
-    """Columns while they grow."""
+class Side(NamedTuple):
+    """Levels of frames: `rows` are their fields, `price` and `size` their values, `asks` says which are of that side.
 
-    def __init__(self) -> None:
-        self._quick = array("q")
-        self._numbers = array("d")
-        self._deep = array("q")
-        self._levels = array("d")
-        self._digits: list[int] = []
-        self.line = 0
-        self.trade_ids: list[int | str] = []
-        self.notices: list[Notice] = []
-        self.refused: list[Refused] = []
+    `digits` (levels, 2) are kept where a rule asks for them (`features/depth_levels.py`).
+    """
 
-    def trade(
-        self, instrument: int, event_at: int, price: float, size: float, side: float, number: int | str
-    ) -> None:
-        """Add a trade."""
-        self._quick.extend((self.line, instrument, event_at, NO_ID))
-        self._numbers.extend((price, size, side, _NAN))
-        self.trade_ids.append(number)
+    rows: Fields
+    price: Float64
+    size: Float64
+    asks: NDArray[np.bool_]
+    digits: Int64 | None = None
 
-    def quote(
+
+class Block:
+    """Frames that are read together: the line of each, its instrument, and what its key says besides."""
+
+    def __init__(
         self,
-        instrument: int,
-        event_at: int,
-        bid: float,
-        bid_size: float,
-        ask: float,
-        ask_size: float,
-        last: int = NO_ID,
+        columns: Columns,
+        codec: "FrameCodec",
+        lines: Int64,
+        instruments: Int64,
+        extra: Int64,
+        texts: Sequence[bytes],
     ) -> None:
-        """Add a quote; a size that is not sent is NaN."""
-        self._quick.extend((self.line, _CODE + instrument, event_at, last))
-        self._numbers.extend((bid, bid_size, ask, ask_size))
+        self.columns, self.lines, self.instruments, self.extra = columns, lines, instruments, extra
+        self.texts, self._rule, self._scratch = texts, codec.rule, codec.scratch
 
-    def depth(  # noqa: PLR0913, PLR0917  the fields of a change of depth
+    def fields(self, shape: Shape) -> Fields:
+        """Return the wanted values of the frames."""
+        return Fields.of(self.texts, shape, self._scratch)
+
+    def trades(
         self,
-        kind: Event,
-        instrument: int,
-        event_at: int,
-        bids: Sequence[tuple[float, float]],
-        asks: Sequence[tuple[float, float]],
-        first: int = NO_ID,
-        last: int = NO_ID,
-        previous: int = NO_ID,
-        digits: Sequence[int] | None = None,
-        keep: int = 0,
+        fields: Fields,
+        event_at: Int64,
+        numbers: tuple[Float64, Float64, Float64],
+        ids: Sequence[int | str],
     ) -> None:
-        """Add a snapshot or difference; `digits` has two numbers a level, bids first."""
-        levels = self._levels
-        start = len(levels) // 2
-        middle = start + len(bids)
-        stop = middle + len(asks)
-        levels.extend(chain.from_iterable(bids))
-        levels.extend(chain.from_iterable(asks))
-        if digits is not None:
-            self._digits.extend((0,) * (2 * start - len(self._digits)))
-            self._digits.extend(digits)
-        code = kind * _CODE + instrument
-        self._deep.extend(
-            (self.line, code, event_at, first, last, previous, start, middle, stop + keep * _CODE)
+        """Add trades, one for each of the rows of fields: `numbers` are price, size and side."""
+        rows = fields.rows
+        kept = self._settled(fields, rows)
+        values = np.column_stack((*numbers, np.full(len(rows), np.nan)))
+        row = rows.row
+        if kept is not None:
+            row, event_at, values = row[kept], event_at[kept], values[kept]
+            ids = [number for number, stays in zip(ids, kept.tolist(), strict=True) if stays]
+        self.columns.trades(self.lines[row], self.instruments[row], event_at, values, ids)
+
+    def quotes(
+        self, fields: Fields, event_at: Int64, numbers: Sequence[Float64], last: Int64 | None = None
+    ) -> None:
+        """Add quotes: `numbers` are bid, its size, ask, its size."""
+        kept = self._settled(fields, fields)
+        row = fields.row if kept is None else fields.row[kept]
+        numbers_of = np.column_stack(numbers)[row]
+        ids = np.full(len(row), NO_ID, np.int64) if last is None else last[row]
+        self.columns.quotes(self.lines[row], self.instruments[row], event_at[row], numbers_of, ids)
+
+    def depth(
+        self,
+        fields: Fields,
+        kind: Event | Int64 | Float64,
+        event_at: Int64,
+        levels: Side,
+        **ids: Int64,
+    ) -> None:
+        """Add changes of books; `ids` are `first`, `last`, `previous` and `depth` of `features/depth_book.py`."""
+        price, size, asks, digits = levels.price, levels.size, levels.asks, levels.digits
+        row = levels.rows.row
+        kept = self._settled(fields, levels.rows, is_depth=True)
+        if kept is not None:
+            row, price, size, asks = row[kept], price[kept], size[kept], asks[kept]
+            digits = None if digits is None else digits[kept]
+        if digits is None:
+            digits = np.zeros((len(row), 2), np.int64)
+        place = 2 * row + asks
+        if (place[1:] < place[:-1]).any():
+            order = np.argsort(place, kind="stable")
+            price, size, digits = price[order], size[order], digits[order]
+        counts = np.bincount(place, minlength=2 * len(fields)).reshape(-1, 2)
+        events = depth_events(Event.DIFFERENCE, self.instruments)
+        events["kind"] = kind
+        for name, values in ids.items():
+            events[name] = values
+        stays = ~fields.doubted
+        self.columns.depth(
+            self.lines[stays], event_at[stays], events[stays], counts[stays], Levels(price, size, digits)
         )
 
-    def change(self, instrument: int, event_at: int, price: float, size: float, *, bid: bool) -> None:
-        """Add a difference of one level, without ids."""
-        at = len(self._levels) // 2
-        self._levels.extend((price, size))
-        code = _DIFFERENCE + instrument
-        self._deep.extend((self.line, code, event_at, NO_ID, NO_ID, NO_ID, at, at + bid, at + 1))
+    def unused(self, about: str | Sequence[str]) -> None:
+        """Add that frames are of no use, where they are whole."""
+        fields = self.fields(Shape())
+        self._settled(fields, fields)
+        for at in np.flatnonzero(~fields.doubted).tolist():
+            said = about if isinstance(about, str) else about[at]
+            self.columns.notice(int(self.lines[at]), NoticeKind.UNUSED, said)
 
-    def lost(self, instrument: int, kind: Event = Event.LOST) -> None:
-        """Add that a book can no longer be relied on."""
-        at = len(self._levels) // 2
-        self._deep.extend((self.line, kind * _CODE + instrument, 0, NO_ID, NO_ID, NO_ID, at, at, at))
-
-    def notice(self, kind: NoticeKind, about: str = "") -> None:
-        """Add a frame without market data."""
-        self.notices.append(Notice(self.line, kind, about))
-
-    def refuse(self, reason: str) -> None:
-        """Take away what the frame has added, and note why."""
-        while self._quick and self._quick[-_QUICK] == self.line:
-            if self._quick[1 - _QUICK] < _CODE:
-                self.trade_ids.pop()
-            del self._quick[-_QUICK:]
-            del self._numbers[-4:]
-        while self._deep and self._deep[-_DEEP] == self.line:
-            del self._deep[-_DEEP:]
-        stop = self._deep[-1] % _CODE if self._deep else 0
-        del self._levels[2 * stop :]
-        del self._digits[2 * stop :]
-        self.refused.append(Refused(self.line, reason))
-
-    def frames(self) -> Frames:
-        """Return what has been added, as arrays, without what is no price or size."""
-        quick = np.array(self._quick, np.int64).reshape(-1, _QUICK)
-        deep = np.array(self._deep, np.int64).reshape(-1, _DEEP)
-        order = np.argsort(np.concatenate((quick[:, 0], deep[:, 0])), kind="stable")
-        count = len(quick)
-        code = np.concatenate((quick[:, 1], deep[:, 1]))
-        events = np.zeros(len(code), EVENT)
-        events["kind"], events["instrument"] = np.divmod(code, _CODE)
-        events["first"] = events["previous"] = NO_ID
-        events["last"] = np.concatenate((quick[:, 3], deep[:, 4]))
-        events["first"][count:], events["previous"][count:] = deep[:, 3], deep[:, 5]
-        events["level"][count:], events["ask_level"][count:] = deep[:, 6], deep[:, 7]
-        events["depth"][count:], events["level_stop"][count:] = np.divmod(deep[:, 8], _CODE)
-        numbers = np.full((len(code), 4), np.nan)
-        numbers[:count] = np.array(self._numbers, np.float64).reshape(-1, 4)
-        levels = np.array(self._levels, np.float64).reshape(-1, 2)
-        digits = np.zeros((len(levels), 2), np.int64)
-        given = np.array(self._digits, np.int64).reshape(-1, 2)
-        digits[: len(given)] = given
-        return _believed(
-            Frames(
-                events=events[order],
-                line=np.concatenate((quick[:, 0], deep[:, 0]))[order],
-                event_at=np.concatenate((quick[:, 2], deep[:, 2]))[order],
-                numbers=numbers[order],
-                levels=Levels(levels[:, 0].copy(), levels[:, 1].copy(), digits),
-                trade_ids=tuple(self.trade_ids),
-                notices=tuple(self.notices),
-                refused=tuple(self.refused),
-            )
-        )
+    def _settled(self, fields: Fields, rows: Fields, *, is_depth: bool = False) -> NDArray[np.bool_] | None:
+        """Refuse what is doubted; return which rows are not, None where all are fine."""
+        if rows is not fields:
+            fields.believed_rows(rows)
+        if not fields.doubted.any():
+            return None
+        for at in np.flatnonzero(fields.doubted).tolist():
+            line, reason = int(self.lines[at]), fields.reasons[at]
+            if reason:
+                self.columns.refuse(line, reason)
+            if reason and is_depth and self._rule in _BY_RULE:
+                self.columns.lost(line, int(self.instruments[at]))
+        kept: NDArray[np.bool_] = ~fields.doubted[rows.row]
+        return kept
 
 
-def _believed(frames: Frames) -> Frames:
-    """Return frames without those that hold an impossible price or size; a book that one would change is lost."""
-    events, numbers, levels = frames.events, frames.numbers, frames.levels
-    kind = events["kind"]
-    trade, quote = kind == Event.TRADE, kind == Event.QUOTE
-    with np.errstate(invalid="ignore"):
-        bad_first = ~((numbers[:, 0] > 0) & (numbers[:, 0] < LARGEST))
-        bad_size = ~((numbers[:, 1] > 0) & (numbers[:, 1] < LARGEST))
-        bad_ask = ~((numbers[:, 2] > 0) & (numbers[:, 2] < LARGEST))
-        bad_sizes = (numbers[:, (1, 3)] < 0).any(axis=1) | np.isinf(numbers[:, (1, 3)]).any(axis=1)
-        bad_level = ~(
-            (levels.price > 0) & (levels.price < LARGEST) & (levels.size >= 0) & (levels.size < LARGEST)
-        )
-    bad = (trade & (bad_first | bad_size)) | (quote & (bad_first | bad_ask | bad_sizes))
-    fallen = np.concatenate(([0], np.cumsum(bad_level)))
-    deep = fallen[events["level_stop"]] > fallen[events["level"]]
-    if not (bad.any() or deep.any()):
-        return frames
-    lines = np.unique(frames.line[bad | deep])
-    drop = np.isin(frames.line, lines) & ~deep
-    lost = events.copy()
-    for name in ("level", "ask_level", "level_stop"):
-        lost[name][deep] = 0
-    lost["kind"][deep] = Event.LOST
-    reasons = (Refused(int(line), _IMPOSSIBLE) for line in lines)
-    return frames._replace(
-        events=lost[~drop],
-        line=frames.line[~drop],
-        event_at=frames.event_at[~drop],
-        numbers=numbers[~drop],
-        trade_ids=tuple(
-            number for number, gone in zip(frames.trade_ids, drop[trade], strict=True) if not gone
-        ),
-        refused=tuple(sorted((*frames.refused, *reasons))),
-    )
+Reader = Callable[[Block], None]
+
+
+class Route(list[int]):
+    """How the frames of a key are read, and the lines of those that wait to be."""
+
+    def __init__(self, reader: Reader, instrument: int = 0, extra: int = 0) -> None:
+        super().__init__()
+        self.reader, self.instrument, self.extra = reader, instrument, extra
+
+
+def passed(_block: Block) -> None:
+    """Read over frames of instruments that are not wanted."""
 
 
 class FrameCodec:
@@ -253,14 +166,6 @@ class FrameCodec:
     """
 
     rule = Rule.NONE
-    damages: tuple[type[Exception], ...] = (
-        msgspec.DecodeError,
-        ValueError,
-        KeyError,
-        IndexError,
-        TypeError,
-        OverflowError,
-    )
 
     def __init__(self, names: Sequence[str] | None, instrument_name: Callable[[str], str]) -> None:
         self._grows = names is None
@@ -268,23 +173,33 @@ class FrameCodec:
         self._index = {name: at for at, name in enumerate(self.names)}
         self._instrument_name = instrument_name
         self._known: dict[str, int] = {}
+        self._routes: dict[bytes, Route] = {}
+        self.scratch = Scratch()
 
     def decode(self, lines: Sequence[SessionLine]) -> Frames:
         """Return a block of lines in columns; what a codec remembers from block to block are symbols alone."""
         columns = Columns()
-        received = Traffic.RECEIVED
+        received, routes, key = Traffic.RECEIVED, self._routes, self._key
+        met: list[Route] = []
         for number, (traffic, _, address, text) in enumerate(lines):
-            columns.line = number
-            try:
-                if traffic is received:
-                    self._received(columns, text)
-                elif traffic is Traffic.ANSWERED:
-                    self._answered(columns, address, text)
-                elif traffic is Traffic.CONNECTED:
-                    self._connected(columns, address)
-            except self.damages as failure:
-                columns.refuse(_reason(failure))
-                self._doubted(columns, text)
+            if traffic is received:
+                route = routes.get(key(text))
+                if route is None:
+                    route = self._routed(columns, number, text)
+                    if route is None:
+                        continue
+                if not route:
+                    met.append(route)
+                route.append(number)
+            elif traffic is Traffic.ANSWERED:
+                try:
+                    self._answered(columns, number, address, text)
+                except _DAMAGES as failure:
+                    columns.refuse(number, _reason(failure))
+            elif traffic is Traffic.CONNECTED:
+                for instrument in range(len(self.names)):
+                    columns.lost(number, instrument, Event.FORGET)
+        self._read(columns, lines, met)
         return columns.frames()
 
     def instrument(self, symbol: str) -> int:
@@ -299,19 +214,69 @@ class FrameCodec:
         self._known[symbol] = self._index.get(name, -1)
         return self._known[symbol]
 
-    def _received(self, columns: Columns, text: bytes) -> None:
+    def route_to(self, reader: Reader, symbol: str, extra: int = 0) -> Route:
+        """Return how frames of a symbol are read, which is not at all where it is not wanted; raises SourceError."""
+        instrument = self.instrument(symbol)
+        return Route(reader, instrument, extra) if instrument >= 0 else Route(passed)
+
+    def _key(self, text: bytes) -> bytes:
+        """Return what decides how a frame is read: a part of it, found without reading it."""
         raise NotImplementedError
 
-    def _answered(self, columns: Columns, address: str, text: bytes) -> None:
+    def _route(self, key: bytes) -> Route | None:
+        """Return how the frames of a key are read, None where each is to be looked at on its own (`_said`)."""
+        raise NotImplementedError
+
+    def _said(self, text: bytes) -> tuple[NoticeKind, str]:
+        """Return what a frame without market data says; raises one of what damaged frames raise."""
+        raise NotImplementedError
+
+    def _answered(self, columns: Columns, number: int, address: str, text: bytes) -> None:
         """Read the answer of a REST request; a venue whose books come over its websocket needs none."""
 
-    def _connected(self, columns: Columns, address: str) -> None:
-        """Forget all books: what the venue sent while nobody listened is lost."""
-        for instrument in range(len(self.names)):
-            columns.lost(instrument, Event.FORGET)
+    def _one(self, columns: Columns, number: int, symbol: str, text: bytes, reader: Reader) -> None:
+        """Read one frame of a symbol, which names none itself."""
+        instrument = self.instrument(symbol)
+        if instrument >= 0:
+            at, which = np.array([number]), np.array([instrument])
+            reader(Block(columns, self, at, which, np.zeros(1, np.int64), [text]))
 
-    def _doubted(self, columns: Columns, text: bytes) -> None:
-        """Say which book a damaged frame may have changed, where the venue's own rule would not find it out."""
+    def _routed(self, columns: Columns, number: int, text: bytes) -> Route | None:
+        """Return the route of a key that was not met before; a frame that has none is read here."""
+        try:
+            route = self._route(self._key(text))
+            if route is not None:
+                return self._routes.setdefault(self._key(text), route)
+            columns.notice(number, *self._said(text))
+        except _DAMAGES as failure:
+            columns.refuse(number, _broken(text) or _reason(failure))
+        return None
+
+    def _read(self, columns: Columns, lines: Sequence[SessionLine], met: list[Route]) -> None:
+        """Have the frames of routes read, those of one reader together."""
+        routes: dict[Reader, list[Route]] = {}
+        for route in met:
+            routes.setdefault(route.reader, []).append(route)
+        for reader, alike in routes.items():
+            counts = [len(route) for route in alike]
+            numbers = np.array([number for route in alike for number in route])
+            said = np.repeat([(route.instrument, route.extra) for route in alike], counts, axis=0)
+            order = np.argsort(numbers, kind="stable")
+            numbers, said = numbers[order], said[order]
+            texts = [lines[number].text for number in numbers.tolist()]
+            block = Block(columns, self, numbers, said[:, 0], said[:, 1], texts)
+            for route in alike:
+                route.clear()
+            reader(block)
+
+
+def _broken(text: bytes) -> str:
+    """Say that a frame is no JSON, nothing where it is."""
+    try:
+        _WHOLE(text)
+    except msgspec.DecodeError as failure:
+        return f"no JSON: {failure}"
+    return ""
 
 
 def _reason(failure: Exception) -> str:

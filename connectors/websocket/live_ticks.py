@@ -7,7 +7,7 @@ with it. `known_at` and `received_at` are the time of receipt.
 
 import datetime
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import NamedTuple
@@ -23,12 +23,15 @@ from connectors.websocket.clock import MachineClock
 from connectors.websocket.clock_offset import ClockOffset
 from connectors.websocket.connection import Connection, Counts, Patience, Plan
 from connectors.websocket.feed import Feed
+from connectors.websocket.listing import Steps
 from connectors.websocket.rest import RequestFailed, Requests
 from domain.instruments import Instrument, Split
 from domain.market import Chunk, empty_ticks, select
 
 DAYS_AHEAD = 366
 FINEST = Decimal("0.00000001")
+SMALL_UNIT = Decimal("0.00001")
+"""The step of quantities of a venue that does not say its own: small beside an order of any coin that we trade."""
 ROUND_THE_CLOCK = "24/7"
 
 _log = logging.getLogger("ita.connectors")
@@ -71,9 +74,10 @@ class LiveTicks:
         self._began_at = self._ends_at = 0
         self._days: tuple[str, ...] = ()
 
-    def begin(self, folder: Path, known: Sequence[Instrument]) -> None:
+    def begin(self, folder: Path, known: Sequence[Instrument], names: Collection[str] | None = None) -> None:
         """Connect, and keep what comes in a folder; `known` are the instruments of an earlier start, if there was one.
 
+        Where `names` are given the venue is asked for these alone, and where they are none it is not connected to.
         Raises SourceError, RequestFailed.
         """
         first_at = first_instant(folder)
@@ -86,10 +90,12 @@ class LiveTicks:
             last = days_of(np.array([self._ends_at]))[0]
             self._days = tuple(day for day in self._days if day <= last)
         self._reference = tuple(known) or self._listed(self._recorder)
-        self._connection = Connection(
-            self._wanted.plan, self._recorder, self._requests, self._clock, self._patience
-        )
-        self._connection.start()
+        plan = self._wanted.plan
+        if names is not None:
+            plan = plan._replace(symbols=tuple(self._wanted.symbols[name] for name in names))
+        if plan.symbols:
+            self._connection = Connection(plan, self._recorder, self._requests, self._clock, self._patience)
+            self._connection.start()
 
     def _listed(self, recorder: Recorder) -> tuple[Instrument, ...]:
         """Return what the venue says of the instruments; raises SourceError where it has one of them not.
@@ -98,12 +104,12 @@ class LiveTicks:
         """
         venue = self._wanted.plan.venue
         try:
-            steps = venue.tick_sizes(self._requests.get(venue.instruments_path, recorder))
+            steps = venue.listing.steps(self._requests.get(venue.listing.path, recorder))
         except (RequestFailed, ValueError, ArithmeticError) as failure:
             if isinstance(failure, RequestFailed) and not failure.status:
                 raise
             _log.warning("%s does not say in which steps it trades: %s", venue.name, failure)
-            return tuple(_instrument(name, FINEST) for name in self._names)
+            return tuple(_instrument(name, Steps(FINEST)) for name in self._names)
         for name, symbol in self._wanted.symbols.items():
             if symbol not in steps:
                 raise SourceError(f"{venue.name} has no instrument {name} ({symbol}); name some that it has")
@@ -133,9 +139,9 @@ class LiveTicks:
     def stream(self, index: Mapping[str, int], owned: NDArray[np.bool_], first: int) -> Iterator[Moment]:
         """Yield what has come, from the beginning of a segment on, and then what comes; it never waits."""
         recorder, folder = self._running()
-        feed = Feed(self.name, self._names)
-        tail = Tail(folder, _file_before(folder, day_bounds(self._days[max(0, first - 1)])[0]))
         rows = _Rows(self._names, index, owned)
+        feed = Feed(self.name, rows.names)
+        tail = Tail(folder, _file_before(folder, day_bounds(self._days[max(0, first - 1)])[0]))
         while True:
             if self._connection is not None and self._connection.failure is not None:
                 raise self._connection.failure
@@ -177,7 +183,7 @@ class LiveTicks:
 
     def _running(self) -> tuple[Recorder, Path]:
         if self._recorder is None or self._folder is None:
-            raise SourceError(f"{self.name} is not connected to; use it with `ita run desk`")
+            raise SourceError(f"{self.name} is not connected to; use it with `ita run`")
         return self._recorder, self._folder
 
     def _is_over(self, at: int) -> bool:
@@ -204,13 +210,19 @@ class LiveTicks:
 
 
 class _Rows:
-    """Gives rows the indices of the run, and leaves out what belongs to other shards."""
+    """Gives rows the indices of the run, and leaves out what belongs to other shards.
+
+    `names` are those to decode: a shard's own, and all for the first, which answers for frames that cannot be read.
+    """
 
     def __init__(self, names: tuple[str, ...], index: Mapping[str, int], owned: NDArray[np.bool_]) -> None:
-        self._which = np.array([index.get(name, -1) for name in names], np.int32)
-        self._mine = np.array([place >= 0 and bool(owned[place]) for place in self._which])
-        self._owned = {name for name, mine in zip(names, self._mine, strict=True) if mine}
         self._first = bool(len(owned) and owned[0])
+        if not self._first:
+            names = tuple(name for name in names if name in index and owned[index[name]])
+        self.names = names
+        self._which = np.array([index.get(name, -1) for name in names], np.int32)
+        self._mine = np.array([place >= 0 and bool(owned[place]) for place in self._which], np.bool_)
+        self._owned = {name for name, mine in zip(names, self._mine, strict=True) if mine}
 
     def of(self, chunk: Chunk) -> Chunk:
         ticks = select(chunk.ticks, self._mine[chunk.ticks.instrument])
@@ -219,8 +231,14 @@ class _Rows:
         return Chunk(ticks, chunk.malformed if self._first else (), health)
 
 
-def _instrument(name: str, tick_size: Decimal) -> Instrument:
-    return Instrument(name=name, issuer=name.partition("-")[0], tick_size=tick_size, calendar=ROUND_THE_CLOCK)
+def _instrument(name: str, steps: Steps) -> Instrument:
+    return Instrument(
+        name=name,
+        issuer=name.partition("-")[0],
+        tick_size=steps.tick_size,
+        unit=steps.unit or SMALL_UNIT,
+        calendar=ROUND_THE_CLOCK,
+    )
 
 
 def _days_from(at: int) -> tuple[str, ...]:

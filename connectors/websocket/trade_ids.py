@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from connectors.websocket.frames import NO_ID, Frames
+from connectors.websocket.columns import NO_ID, Frames
 from features.depth_book import Event
 
 REMEMBERED = 4096

@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import NamedTuple
+
+from connectors.websocket.listing import Listing
 
 CHANNELS = ("trades", "quotes", "depth")
 """What can be subscribed to."""
@@ -37,7 +38,7 @@ class Venue:
     """One venue. Symbols are the venue's own names of instruments.
 
     `subscriptions` says what to send for symbols and channels, `path` what is added to the address for them. `answer`
-    reads a frame while answers are awaited, None where it is none. `tick_sizes` reads the answer to `instruments_path`.
+    reads a frame while answers are awaited, None where it is none. `listing` is how its list of instruments is written.
     `book_path` is the REST request for the book of a symbol, None where the book comes again by subscribing again.
     `ping` is the venue's own ping, where it has one beside that of the protocol. Between `mute_floor_seconds` and
     `mute_cap_seconds` of silence a connection is mute.
@@ -48,8 +49,7 @@ class Venue:
     rest_url: str
     subscriptions: Callable[[Sequence[str], Sequence[str]], tuple[Subscription, ...]]
     answer: Callable[[bytes], Answer | None]
-    instruments_path: str
-    tick_sizes: Callable[[bytes], dict[str, Decimal]]
+    listing: Listing
     trades_path: Callable[[str], str]
     candles_path: Callable[[str], str]
     path: Callable[[Sequence[str], Sequence[str]], str] = lambda _symbols, _channels: ""

@@ -22,7 +22,7 @@ BETA = Rule("PT-29", "BETA_EXP", 3, "the beta-adjusted exposure could become too
 def position_bounds(intent: Intent, view: View) -> Answers:
     """PT-27: pos + open buys + order <= longest, and -(pos - open sells - order) <= shortest, at every scope.
 
-    In units; the order counts on its own side. Source: FIA 2024 section 1.2.
+    In shares, contracts or coins; the order counts on its own side. Source: FIA 2024 section 1.2.
     """
     if not view.sane:
         return failed(LONG, MALFORMED, None), failed(SHORT, MALFORMED, None)
@@ -31,11 +31,11 @@ def position_bounds(intent: Intent, view: View) -> Answers:
     shorts: list[tuple[Decimal | int, Bound, bool]] = []
     for bound in view.sheet.bounds["position_long"]:
         held = view.holding(bound.scope, intent.symbol)
-        longest = held.position + held.open_buys + buy
+        longest = view.amount(held.position + held.open_buys + buy)
         longs.append((longest, bound, longest > bound.hard and buy > 0))
     for bound in view.sheet.bounds["position_short"]:
         held = view.holding(bound.scope, intent.symbol)
-        shortest = held.open_sells + sell - held.position
+        shortest = view.amount(held.open_sells + sell - held.position)
         shorts.append((shortest, bound, shortest > bound.hard and sell > 0))
     return worst(LONG, longs) + worst(SHORT, shorts)
 

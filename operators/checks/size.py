@@ -13,10 +13,10 @@ WINDOW = Rule("PT-22", "WINDOW_NOTIONAL", 20, "too much was sent in too short a 
 
 
 def order_quantity(_intent: Intent, view: View) -> Answers:
-    """PT-19: the quantity (units) is within every bound. Source: RTS 6 Art. 15(1)(c)."""
+    """PT-19: the quantity (shares, contracts or coins) is within every bound. Source: RTS 6 Art. 15(1)(c)."""
     if not view.sane:
         return (failed(QUANTITY, MALFORMED, None),)
-    return against(QUANTITY, view.quantity, view.sheet.bounds["order_quantity"])
+    return against(QUANTITY, view.amount(view.quantity), view.sheet.bounds["order_quantity"])
 
 
 def order_notional(_intent: Intent, view: View) -> Answers:
@@ -29,8 +29,8 @@ def order_notional(_intent: Intent, view: View) -> Answers:
 def short_windows(_intent: Intent, view: View) -> Answers:
     """PT-22: what was sent in the last 1, 10 and 60 s, with this order, is within every bound.
 
-    In value (base currency) and in units; account and strategy are summed per instrument, the firm over all.
-    Source: 17 CFR 240.15c3-5(c)(1)(ii).
+    In value (base currency) and in shares, contracts or coins; account and strategy are summed per instrument, the
+    firm over all. Source: 17 CFR 240.15c3-5(c)(1)(ii).
     """
     if view.notional is None:
         return (failed(WINDOW, UNPRICED if view.sane else MALFORMED, None),)
@@ -47,5 +47,6 @@ def short_windows(_intent: Intent, view: View) -> Answers:
         if notional_bound is not None:
             measures.append((notional, notional_bound, notional > notional_bound.hard))
         if quantity_bound is not None:
-            measures.append((quantity, quantity_bound, quantity > quantity_bound.hard))
+            amount = view.amount(quantity)
+            measures.append((amount, quantity_bound, amount > quantity_bound.hard))
     return worst(WINDOW, measures)

@@ -2,7 +2,8 @@
 
 from functools import partial
 
-from connectors.websocket.combined_streams import answer, subscriptions, tick_sizes
+from connectors.websocket.combined_streams import STEPS, answer, subscriptions
+from connectors.websocket.listing import Listing
 from connectors.websocket.venue import Venue
 
 STREAMS = {"trades": "trade", "quotes": "bookTicker", "depth": "depth@100ms"}
@@ -15,8 +16,7 @@ VENUE = Venue(
     subscriptions=partial(subscriptions, streams=STREAMS),
     answer=answer,
     book_path=lambda symbol: f"/api/v3/depth?symbol={symbol}&limit=1000",
-    instruments_path="/api/v3/exchangeInfo",
-    tick_sizes=tick_sizes,
+    listing=Listing("/api/v3/exchangeInfo", "symbols.*", "symbol", *STEPS),
     trades_path=lambda symbol: f"/api/v3/trades?symbol={symbol}&limit=1000",
     candles_path=lambda symbol: f"/api/v3/klines?symbol={symbol}&interval=1m&limit=1000",
     requests_per_second=2.0,

@@ -5,10 +5,10 @@ Quotes come from the book alone: there is no channel of its own for them.
 
 import json
 from collections.abc import Sequence
-from decimal import Decimal
 
 import msgspec
 
+from connectors.websocket.listing import Listing
 from connectors.websocket.venue import Answer, Subscription, Venue, confirmed
 
 CHANNELS = {"trades": "live_trades", "depth": "diff_order_book"}
@@ -51,17 +51,6 @@ def answer(frame: bytes) -> Answer | None:
     return None
 
 
-class _Pair(msgspec.Struct):
-    url_symbol: str
-    counter_decimals: int
-
-
-def tick_sizes(body: bytes) -> dict[str, Decimal]:
-    """Return the tick size of each pair."""
-    pairs = msgspec.json.decode(body, type=list[_Pair])
-    return {one.url_symbol: Decimal(1).scaleb(-one.counter_decimals) for one in pairs}
-
-
 VENUE = Venue(
     name="bitstamp",
     websocket_url="wss://ws.bitstamp.net",
@@ -69,8 +58,9 @@ VENUE = Venue(
     subscriptions=subscriptions,
     answer=answer,
     book_path=lambda symbol: f"/api/v2/order_book/{symbol}",
-    instruments_path="/api/v2/trading-pairs-info/",
-    tick_sizes=tick_sizes,
+    listing=Listing(
+        "/api/v2/trading-pairs-info/", "*", "url_symbol", "counter_decimals", "base_decimals", places=True
+    ),
     trades_path=lambda symbol: f"/api/v2/transactions/{symbol}/?time=day",
     candles_path=lambda symbol: f"/api/v2/ohlc/{symbol}/?step=60&limit=1000",
     ping='{"event":"bts:heartbeat"}',

@@ -5,10 +5,10 @@ Quotes come from the book alone. The venue asks for a ping each 20 s. A confirma
 
 import json
 from collections.abc import Sequence
-from decimal import Decimal
 
 import msgspec
 
+from connectors.websocket.listing import Listing
 from connectors.websocket.venue import Answer, Subscription, Venue, confirmed
 
 TOPICS = {"trades": "publicTrade", "depth": "orderbook.50"}
@@ -45,29 +45,6 @@ def answer(frame: bytes) -> Answer | None:
     return confirmed(said.req_id) if said.success else Answer(refused=said.ret_msg)
 
 
-class _Prices(msgspec.Struct, rename="camel"):
-    tick_size: str
-
-
-class _Symbol(msgspec.Struct, rename="camel"):
-    symbol: str
-    price_filter: _Prices
-
-
-class _Listing(msgspec.Struct):
-    symbols: list[_Symbol] = msgspec.field(name="list")
-
-
-class _Symbols(msgspec.Struct):
-    result: _Listing
-
-
-def tick_sizes(body: bytes) -> dict[str, Decimal]:
-    """Return the tick size of each symbol."""
-    symbols = msgspec.json.decode(body, type=_Symbols).result.symbols
-    return {one.symbol: Decimal(one.price_filter.tick_size) for one in symbols}
-
-
 VENUE = Venue(
     name="bybit",
     websocket_url="wss://stream.bybit.com",
@@ -75,8 +52,13 @@ VENUE = Venue(
     path=lambda _symbols, _channels: "/v5/public/linear",
     subscriptions=subscriptions,
     answer=answer,
-    instruments_path="/v5/market/instruments-info?category=linear&limit=1000",
-    tick_sizes=tick_sizes,
+    listing=Listing(
+        "/v5/market/instruments-info?category=linear&limit=1000",
+        "result.list.*",
+        "symbol",
+        "priceFilter.tickSize",
+        "lotSizeFilter.qtyStep",
+    ),
     trades_path=lambda symbol: f"/v5/market/recent-trade?category=linear&symbol={symbol}&limit=1000",
     candles_path=lambda symbol: f"/v5/market/kline?category=linear&symbol={symbol}&interval=1&limit=1000",
     ping='{"op":"ping"}',

@@ -5,84 +5,39 @@ those that no channel of ours shows, so that a gap in them says nothing here; le
 change of depth therefore throws its book away.
 """
 
-import re
 from collections.abc import Sequence
-from typing import Literal
 
 import msgspec
-from msgspec import Struct
 
 from connectors.websocket.coinbase.symbols import instrument_name
-from connectors.websocket.frames import BUY, SELL, Columns, FrameCodec, NoticeKind
-from connectors.websocket.instants import of_iso
+from connectors.websocket.columns import BUY, SELL, NoticeKind
+from connectors.websocket.fields import ISO, Shape
+from connectors.websocket.frames import Block, Damaged, FrameCodec, Reader, Route
+from connectors.websocket.levels import PAIR, sided, two_sides
 from features.depth_book import Event, Rule
 
-_NAN = float("nan")
-_PRODUCT = re.compile(rb'"product_id"\s*:\s*"([A-Z0-9]+-[A-Z0-9]+)"')
+_PRODUCT = b'"product_id":"'
+_UPDATE = Shape("changes", "time", lists=("changes",), row=Shape("1", "2", "0"))
+_SNAPSHOT = Shape("bids", "asks", optional=("time",), lists=("bids", "asks"), row=PAIR)
+_MATCH = Shape("trade_id", "side", "size", "price", "time")
+_TICKER = Shape("best_bid", "best_ask", optional=("best_bid_size", "best_ask_size", "time"))
+_NOTICES = {
+    "heartbeat": NoticeKind.HEARTBEAT,
+    "subscriptions": NoticeKind.ACKNOWLEDGED,
+    "status": NoticeKind.STATUS,
+    "error": NoticeKind.REFUSED,
+    "last_match": NoticeKind.UNUSED,
+}
 
 
-class _Typed(Struct, tag_field="type", gc=False):
-    pass
-
-
-class _Update(_Typed, tag="l2update"):
-    product_id: str
-    changes: list[tuple[Literal["buy", "sell"], float, float]]
-    time: str
-
-
-class _Snapshot(_Typed, tag="snapshot"):
-    product_id: str
-    bids: list[tuple[float, float]]
-    asks: list[tuple[float, float]]
-    time: str = ""
-
-
-class _Match(_Typed, tag="match"):
-    product_id: str
-    trade_id: int
-    side: str
-    size: float
-    price: float
-    time: str
-
-
-class _LastMatch(_Typed, tag="last_match"):
-    product_id: str
-
-
-class _Ticker(_Typed, tag="ticker"):
-    product_id: str
-    best_bid: float
-    best_ask: float
-    best_bid_size: float = _NAN
-    best_ask_size: float = _NAN
-    time: str = ""
-
-
-class _Heartbeat(_Typed, tag="heartbeat"):
-    product_id: str
-
-
-class _Subscriptions(_Typed, tag="subscriptions"):
-    pass
-
-
-class _Error(_Typed, tag="error"):
+class _Said(msgspec.Struct):
+    type: str
+    product_id: str = ""
     message: str = ""
     reason: str = ""
 
 
-class _Status(_Typed, tag="status"):
-    pass
-
-
-_DECODE = msgspec.json.Decoder(
-    _Update | _Snapshot | _Match | _LastMatch | _Ticker | _Heartbeat | _Subscriptions | _Error | _Status,
-    strict=False,
-).decode
-_TAKERS = {"sell": BUY, "buy": SELL}
-"""Who took from an order of a side."""
+_SAID = msgspec.json.Decoder(_Said).decode
 
 
 class Codec(FrameCodec):
@@ -93,65 +48,50 @@ class Codec(FrameCodec):
     def __init__(self, names: Sequence[str] | None = None) -> None:
         super().__init__(names, instrument_name)
 
-    def _received(self, columns: Columns, text: bytes) -> None:
-        frame = _DECODE(text)
-        kind = type(frame)
-        if kind is _Update:
-            self._update(columns, frame)
-        elif kind is _Match:
-            instrument = self.instrument(frame.product_id)
-            if instrument >= 0:
-                side = _TAKERS[frame.side]
-                at = of_iso(frame.time)
-                columns.trade(instrument, at, frame.price, frame.size, side, frame.trade_id)
-        elif kind is _Ticker:
-            self._ticker(columns, frame)
-        elif kind is _Snapshot:
-            instrument = self.instrument(frame.product_id)
-            if instrument >= 0:
-                at = of_iso(frame.time) if frame.time else 0
-                columns.depth(Event.SNAPSHOT, instrument, at, frame.bids, frame.asks)
-        else:
-            _notice(columns, frame)
+    def _key(self, text: bytes) -> bytes:
+        at = text.find(_PRODUCT) + len(_PRODUCT)
+        return text[:16] + text[at : text.find(b'"', at)]
 
-    def _update(self, columns: Columns, frame: _Update) -> None:
-        instrument = self.instrument(frame.product_id)
-        if instrument < 0:
-            return
-        changes = frame.changes
-        if len(changes) == 1:
-            side, price, size = changes[0]
-            columns.change(instrument, of_iso(frame.time), price, size, bid=side == "buy")
-            return
-        bids = [change[1:] for change in changes if change[0] == "buy"]
-        asks = [change[1:] for change in changes if change[0] == "sell"]
-        columns.depth(Event.DIFFERENCE, instrument, of_iso(frame.time), bids, asks)
+    def _route(self, key: bytes) -> Route | None:
+        readers: dict[bytes, Reader] = {
+            b'{"type":"l2updat': _updates,
+            b'{"type":"match",': _matches,
+            b'{"type":"ticker"': _tickers,
+            b'{"type":"snapsho': _snapshots,
+        }
+        reader = readers.get(key[:16])
+        return None if reader is None else self.route_to(reader, key[16:].decode())
 
-    def _ticker(self, columns: Columns, frame: _Ticker) -> None:
-        instrument = self.instrument(frame.product_id)
-        if instrument < 0:
-            return
-        at = of_iso(frame.time) if frame.time else 0
-        columns.quote(
-            instrument, at, frame.best_bid, frame.best_bid_size, frame.best_ask, frame.best_ask_size
-        )
-
-    def _doubted(self, columns: Columns, text: bytes) -> None:
-        found = _PRODUCT.search(text)
-        if found is not None and (b'"l2update"' in text or b'"snapshot"' in text):
-            instrument = self.instrument(found[1].decode())
-            if instrument >= 0:
-                columns.lost(instrument)
+    def _said(self, text: bytes) -> tuple[NoticeKind, str]:
+        said = _SAID(text)
+        if said.type not in _NOTICES:
+            raise Damaged(f"a frame begins with a type that is known; {said.type!r} was given")
+        return _NOTICES[said.type], said.reason or said.message or said.product_id
 
 
-def _notice(columns: Columns, frame: _Typed) -> None:
-    if isinstance(frame, _Error):
-        columns.notice(NoticeKind.REFUSED, frame.reason or frame.message)
-    elif isinstance(frame, _Subscriptions):
-        columns.notice(NoticeKind.ACKNOWLEDGED)
-    elif isinstance(frame, _Heartbeat):
-        columns.notice(NoticeKind.HEARTBEAT, frame.product_id)
-    elif isinstance(frame, _Status):
-        columns.notice(NoticeKind.STATUS)
-    elif isinstance(frame, _LastMatch):
-        columns.notice(NoticeKind.UNUSED, f"the last trade before the subscription of {frame.product_id}")
+def _updates(block: Block) -> None:
+    fields = block.fields(_UPDATE)
+    at = fields.instants("time", unit=ISO)
+    rows = fields.rows
+    block.depth(fields, Event.DIFFERENCE, at, sided(rows, rows.floats("1"), rows.floats("2"), "0"))
+
+
+def _snapshots(block: Block) -> None:
+    fields = block.fields(_SNAPSHOT)
+    at = fields.instants("time", unit=ISO, missing=0)
+    block.depth(fields, Event.SNAPSHOT, at, two_sides(fields))
+
+
+def _matches(block: Block) -> None:
+    fields = block.fields(_MATCH)
+    side = fields.chosen("side", {"sell": BUY, "buy": SELL})
+    numbers = fields.floats("price"), fields.floats("size"), side
+    ids = fields.integers("trade_id").tolist()
+    block.trades(fields, fields.instants("time", unit=ISO), numbers, ids)
+
+
+def _tickers(block: Block) -> None:
+    fields = block.fields(_TICKER)
+    at = fields.instants("time", unit=ISO, missing=0)
+    names = ("best_bid", "best_bid_size", "best_ask", "best_ask_size")
+    block.quotes(fields, at, [fields.floats(name) for name in names])

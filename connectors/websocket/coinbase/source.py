@@ -5,10 +5,10 @@
 
 import json
 from collections.abc import Sequence
-from decimal import Decimal
 
 import msgspec
 
+from connectors.websocket.listing import Listing
 from connectors.websocket.venue import Answer, Subscription, Venue
 
 CHANNELS = {"trades": "matches", "quotes": "ticker", "depth": "level2_batch"}
@@ -52,25 +52,13 @@ def _kind(name: str) -> str:
     return name.partition("_")[0]
 
 
-class _Product(msgspec.Struct):
-    id: str
-    quote_increment: str
-
-
-def tick_sizes(body: bytes) -> dict[str, Decimal]:
-    """Return the tick size of each product."""
-    products = msgspec.json.decode(body, type=list[_Product])
-    return {one.id: Decimal(one.quote_increment) for one in products}
-
-
 VENUE = Venue(
     name="coinbase",
     websocket_url="wss://ws-feed.exchange.coinbase.com",
     rest_url="https://api.exchange.coinbase.com",
     subscriptions=subscriptions,
     answer=answer,
-    instruments_path="/products",
-    tick_sizes=tick_sizes,
+    listing=Listing("/products", "*", "id", "quote_increment", "base_increment"),
     trades_path=lambda symbol: f"/products/{symbol}/trades?limit=1000",
     candles_path=lambda symbol: f"/products/{symbol}/candles?granularity=60",
     messages_per_second=8.0,

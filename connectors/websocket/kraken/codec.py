@@ -4,59 +4,39 @@ A book message may come in two parts, one a side; the checksum is of the book af
 the latest of which is the message's; `ticker` has none.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import msgspec
-from msgspec import Struct, field
+import numpy as np
 
-from connectors.websocket.frames import BUY, NO_ID, SELL, Columns, Damaged, FrameCodec, NoticeKind
-from connectors.websocket.instants import of_seconds
+from connectors.websocket.columns import BUY, SELL, NoticeKind
+from connectors.websocket.fields import SECOND, Shape
+from connectors.websocket.frames import Block, FrameCodec, Reader, Route, Side
 from connectors.websocket.kraken.symbols import instrument_name
 from features.depth_book import Event, Rule
 
-Texts = tuple[str, ...]
-_SIDES = {"b": BUY, "s": SELL}
 _EVENTS = {
     "heartbeat": NoticeKind.HEARTBEAT,
     "pong": NoticeKind.HEARTBEAT,
     "systemStatus": NoticeKind.STATUS,
     "subscriptionStatus": NoticeKind.ACKNOWLEDGED,
 }
+_BIDS, _ASKS = ("1.b", "1.bs", "2.b", "2.bs"), ("1.a", "1.as", "2.a", "2.as")
+_SIDES = (*_BIDS, *_ASKS)
+_BOOK = Shape(optional=(*_SIDES, "1.c", "2.c"), lists=_SIDES, row=Shape("0", "1", "2"))
+_TRADES = Shape("1", lists=("1",), row=Shape("0", "1", "2", "3", "4", "5"))
+_TICKER = Shape("1.b.0", "1.b.2", "1.a.0", "1.a.2")
+_SPREAD = Shape("1.0", "1.1", "1.2", "1.3", "1.4")
 
 
-class _Part(Struct, gc=False):
-    bids: list[Texts] = field(name="b", default_factory=list)
-    asks: list[Texts] = field(name="a", default_factory=list)
-    all_bids: list[Texts] | None = field(name="bs", default=None)
-    all_asks: list[Texts] | None = field(name="as", default=None)
-    checksum: str | None = field(name="c", default=None)
-
-
-class _Ticker(Struct, gc=False):
-    ask: tuple[float, float, float] = field(name="a")
-    bid: tuple[float, float, float] = field(name="b")
-
-
-class _Said(Struct, gc=False):
+class _Said(msgspec.Struct):
     event: str
     status: str = ""
-    message: str = field(name="errorMessage", default="")
+    message: str = msgspec.field(name="errorMessage", default="")
     pair: str = ""
 
 
-_BOOK = msgspec.json.Decoder(tuple[int, _Part, str, str]).decode
-_BOOK_IN_TWO = msgspec.json.Decoder(tuple[int, _Part, _Part, str, str]).decode
-_TRADES = msgspec.json.Decoder(
-    tuple[int, list[tuple[float, float, str, str, str, str]], str, str], strict=False
-).decode
-_TICKERS = msgspec.json.Decoder(tuple[int, _Ticker, str, str], strict=False).decode
-_SPREAD = msgspec.json.Decoder(
-    tuple[int, tuple[float, float, str, float, float], str, str], strict=False
-).decode
-_PARTS = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _SAID = msgspec.json.Decoder(_Said).decode
-
-Reader = Callable[[Columns, bytes, int, int], None]
 
 
 class Codec(FrameCodec):
@@ -66,92 +46,63 @@ class Codec(FrameCodec):
 
     def __init__(self, names: Sequence[str] | None = None) -> None:
         super().__init__(names, instrument_name)
-        self._routes: dict[bytes, tuple[Reader, int, int]] = {}
 
-    def _received(self, columns: Columns, text: bytes) -> None:
-        if text[:1] != b"[":
-            _said(columns, text)
-            return
-        ending = text[text.rfind(b',"', 0, max(text.rfind(b',"'), 0)) :]
-        route = self._routes.get(ending)
-        if route is None:
-            route = self._route(ending)
-            self._routes[ending] = route
-        reader, instrument, depth = route
-        reader(columns, text, instrument, depth)
+    def _key(self, text: bytes) -> bytes:
+        at = text.rfind(b'},"')
+        return text[at + 1 if at > 0 else text.rfind(b'],"') + 1 :] if text[:1] == b"[" else b""
 
-    def _route(self, ending: bytes) -> tuple[Reader, int, int]:
-        channel, pair = msgspec.json.decode(b"[" + ending[1:], type=tuple[str, str])
+    def _route(self, key: bytes) -> Route | None:
+        if not key:
+            return None
+        channel, pair = msgspec.json.decode(b"[" + key[1:], type=tuple[str, str])
         word, _, depth = channel.partition("-")
-        readers: dict[str, Reader] = {"book": _book, "trade": _trades, "ticker": _ticker, "spread": _spread}
+        readers: dict[str, Reader] = {
+            "book": _books,
+            "trade": _trades,
+            "ticker": _tickers,
+            "spread": _spreads,
+        }
         if word not in readers:
-            return _unused, NO_ID, 0
-        instrument = self.instrument(pair)
-        if instrument < 0:
-            return _passed, NO_ID, 0
-        return readers[word], instrument, int(depth) if word == "book" and depth else 0
+            return Route(lambda block: block.unused(channel))
+        return self.route_to(readers[word], pair, int(depth) if word == "book" and depth else 0)
+
+    def _said(self, text: bytes) -> tuple[NoticeKind, str]:
+        said = _SAID(text)
+        if said.status == "error" or said.event == "error":
+            return NoticeKind.REFUSED, said.message
+        known = said.event in _EVENTS
+        return _EVENTS.get(said.event, NoticeKind.UNUSED), said.pair or said.status if known else said.event
 
 
-def _said(columns: Columns, text: bytes) -> None:
-    said = _SAID(text)
-    if said.status == "error" or said.event == "error":
-        columns.notice(NoticeKind.REFUSED, said.message)
-    elif said.event in _EVENTS:
-        columns.notice(_EVENTS[said.event], said.pair or said.status)
-    else:
-        columns.notice(NoticeKind.UNUSED, said.event)
+def _books(block: Block) -> None:
+    fields = block.fields(_BOOK)
+    rows = fields.rows
+    at = np.zeros(len(fields), np.int64)
+    np.maximum.at(at, rows.row, rows.instants("2", unit=SECOND))
+    digits = np.column_stack((rows.digits("0"), rows.digits("1")))
+    levels = Side(rows, rows.floats("0"), rows.floats("1"), rows.which >= len(_BIDS), digits)
+    whole = np.logical_or.reduce([fields.given(path) for path in _SIDES if path.endswith("s")])
+    empty = (np.bincount(rows.row, minlength=len(fields)) == 0) & ~whole
+    fields.doubt(empty, lambda _: "a book message changes at least one level; none was given")
+    checksum = np.maximum(fields.integers("1.c"), fields.integers("2.c"))
+    kind = np.where(whole, Event.SNAPSHOT, Event.DIFFERENCE)
+    block.depth(fields, kind, at, levels, previous=checksum, depth=block.extra)
 
 
-def _book(columns: Columns, text: bytes, instrument: int, depth: int) -> None:
-    try:
-        part = _BOOK(text)[1]
-        bids, asks, checksum = part.bids, part.asks, part.checksum
-    except msgspec.ValidationError:
-        _, part, second, _, _ = _BOOK_IN_TWO(text)
-        bids, asks = part.bids + second.bids, part.asks + second.asks
-        checksum = second.checksum or part.checksum
-    kind = Event.DIFFERENCE
-    if part.all_bids is not None or part.all_asks is not None:
-        kind, bids, asks = Event.SNAPSHOT, part.all_bids or [], part.all_asks or []
-    rows = bids + asks
-    if not rows and kind is Event.DIFFERENCE:
-        raise Damaged("a book message changes at least one level; none was given")
-    columns.depth(
-        kind,
-        instrument,
-        of_seconds(rows[0][2] if len(rows) == 1 else max([row[2] for row in rows])) if rows else 0,
-        [(float(row[0]), float(row[1])) for row in bids],
-        [(float(row[0]), float(row[1])) for row in asks],
-        NO_ID,
-        NO_ID,
-        NO_ID if checksum is None else int(checksum),
-        [int(number.replace(".", "")) for row in rows for number in row[:2]],
-        depth,
-    )
+def _trades(block: Block) -> None:
+    fields = block.fields(_TRADES)
+    rows = fields.rows
+    numbers = rows.floats("0"), rows.floats("1"), rows.chosen("3", {"b": BUY, "s": SELL})
+    block.trades(fields, rows.instants("2", unit=SECOND), numbers, rows.texts("2"))
 
 
-def _trades(columns: Columns, text: bytes, instrument: int, _depth: int) -> None:
-    for price, size, at, side, _, _ in _TRADES(text)[1]:
-        instant = of_seconds(at)
-        columns.trade(instrument, instant, price, size, _SIDES[side], at)
+def _tickers(block: Block) -> None:
+    fields = block.fields(_TICKER)
+    numbers = [fields.floats(f"1.{path}") for path in ("b.0", "b.2", "a.0", "a.2")]
+    block.quotes(fields, np.zeros(len(fields), np.int64), numbers)
 
 
-def _ticker(columns: Columns, text: bytes, instrument: int, _depth: int) -> None:
-    data = _TICKERS(text)[1]
-    columns.quote(instrument, 0, data.bid[0], data.bid[2], data.ask[0], data.ask[2])
-
-
-def _spread(columns: Columns, text: bytes, instrument: int, _depth: int) -> None:
-    bid, ask, at, bid_size, ask_size = _SPREAD(text)[1]
-    columns.quote(instrument, of_seconds(at), bid, bid_size, ask, ask_size)
-
-
-def _unused(columns: Columns, text: bytes, _instrument: int, _depth: int) -> None:
-    parts = _PARTS(text)
-    if len(parts) < 4:
-        raise Damaged(f"a frame of a channel has at least 4 parts; {len(parts)} were given")
-    columns.notice(NoticeKind.UNUSED, bytes(parts[-2]).decode().strip('"'))
-
-
-def _passed(columns: Columns, text: bytes, instrument: int, depth: int) -> None:
-    """Read over a frame of an instrument that is not wanted."""
+def _spreads(block: Block) -> None:
+    fields = block.fields(_SPREAD)
+    numbers = [fields.floats(f"1.{at}") for at in (0, 3, 1, 4)]
+    block.quotes(fields, fields.instants("1.2", unit=SECOND), numbers)

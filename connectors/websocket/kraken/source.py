@@ -5,11 +5,11 @@ A beat comes each second while there is nothing else, so that a few seconds of s
 
 import json
 from collections.abc import Sequence
-from decimal import Decimal
 from urllib.parse import quote
 
 import msgspec
 
+from connectors.websocket.listing import Listing
 from connectors.websocket.venue import Answer, Subscription, Venue, confirmed
 
 CHANNELS: dict[str, dict[str, str | int]] = {
@@ -55,29 +55,15 @@ def answer(frame: bytes) -> Answer | None:
     return confirmed(f"{said.subscription.name} {said.pair}") if said.status == "subscribed" else None
 
 
-class _Pair(msgspec.Struct):
-    pair_decimals: int
-    wsname: str = ""
-
-
-class _Pairs(msgspec.Struct):
-    result: dict[str, _Pair]
-
-
-def tick_sizes(body: bytes) -> dict[str, Decimal]:
-    """Return the tick size of each pair by its name on the websocket."""
-    pairs = msgspec.json.decode(body, type=_Pairs).result.values()
-    return {one.wsname: Decimal(1).scaleb(-one.pair_decimals) for one in pairs if one.wsname}
-
-
 VENUE = Venue(
     name="kraken",
     websocket_url="wss://ws.kraken.com",
     rest_url="https://api.kraken.com",
     subscriptions=subscriptions,
     answer=answer,
-    instruments_path="/0/public/AssetPairs",
-    tick_sizes=tick_sizes,
+    listing=Listing(
+        "/0/public/AssetPairs", "result.*", "wsname", "pair_decimals", "lot_decimals", places=True
+    ),
     trades_path=lambda symbol: f"/0/public/Trades?pair={quote(symbol, safe='')}",
     candles_path=lambda symbol: f"/0/public/OHLC?pair={quote(symbol, safe='')}&interval=1",
     ping='{"event":"ping"}',

@@ -31,7 +31,7 @@ def csv_file(folder: Path, symbol: str, day: str) -> Path:
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
-        ("leen:x", "the schemes are csv, lake, lean, parquet, recording, simulator, the nearest: lean"),
+        ("leen:x", "the schemes are csv, fxcm, lake, lean, parquet, recording, simulator, the nearest: lean"),
         ("somewhere", "a source is written SCHEME:PLACE"),
         ("", "a source is written SCHEME:PLACE"),
         ("csv:", "names no file or folder that exists"),

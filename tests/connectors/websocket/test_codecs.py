@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from connectors.recordings.session_lines import SessionLine, Traffic
+from connectors.websocket.columns import Frames, NoticeKind
 from connectors.websocket.feed import CODECS, codec_of
-from connectors.websocket.frames import Frames, NoticeKind
 from features.depth_book import Event
 from tests.connectors.websocket.plain_sessions import (
     PlainDepth,

@@ -21,11 +21,12 @@ def test_the_list_of_instruments_has_a_tick_size_for_each_symbol_of_the_session(
 
     with replayed(files) as replay:
         requests = Requests(replay.rest, 20.0, MachineClock())
-        sizes = VENUES[name].tick_sizes(requests.get(VENUES[name].instruments_path))
+        listing = VENUES[name].listing
+        steps = listing.steps(requests.get(listing.path))
         requests.close()
 
-    assert set(symbols) <= set(sizes)
-    assert all(size > 0 for size in sizes.values())
+    assert set(symbols) <= set(steps)
+    assert all(tick_size > 0 and (unit is None or unit > 0) for tick_size, unit in steps.values())
 
 
 @pytest.mark.parametrize("name", BOOKED)

@@ -138,3 +138,13 @@ def test_the_gross_exposure_of_a_holding_is_its_wider_end(desk, side, high, low,
     exposure = desk.state.exposures["firm:firm"]
     assert exposure.gross == high
     assert (exposure.high, exposure.low) == ((high, low) if sign > 0 else (-low, -high))
+
+
+@pytest.mark.parametrize(("units", "fails"), [(200_000, False), (200_001, True)])
+def test_a_position_in_parts_of_a_coin_is_held_against_a_limit_in_coins(desk, units, fails):
+    desk.limit("position_long", "account", 2)
+    market = desk.market(instrument=desk.instrument(unit=Decimal("0.00001")))
+
+    codes = [answer.code for answer in desk.check("PT-27", desk.intent(order_qty=units), market)]
+
+    assert ("MAX_LONG" in codes) is fails

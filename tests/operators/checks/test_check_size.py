@@ -152,3 +152,22 @@ def test_cancels_count_and_are_never_blocked(desk):
 
     assert desk.failures("PT-23") == ["reject MSG_RATE strategy:trend"]
     assert desk.failures("PT-23", *desk.later(2 * SECOND)) == []
+
+
+@pytest.mark.parametrize(("units", "fails"), [(200_000, False), (200_001, True)])
+def test_limits_on_quantities_are_of_coins_where_an_order_is_in_parts_of_them(desk, units, fails):
+    desk.limit("order_quantity", "account", 2)
+    market = desk.market(instrument=desk.instrument(unit=Decimal("0.00001")))
+
+    (answer,) = desk.check("PT-19", desk.intent(order_qty=units), market)
+
+    assert (answer.code, answer.measured, answer.limit) == ("MAX_QTY" if fails else "", units / 100_000, 2.0)
+
+
+def test_the_value_of_an_order_in_parts_of_a_coin_is_that_of_its_coins(desk):
+    desk.limit("order_notional", "account", 10_000)
+    market = desk.market(instrument=desk.instrument(unit=Decimal("0.00001")))
+
+    (answer,) = desk.check("PT-20", desk.intent(order_qty=150_000, price=Decimal("61839.61")), market)
+
+    assert (answer.code, answer.measured) == ("MAX_NOTIONAL", 92_759.415)
