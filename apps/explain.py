@@ -4,6 +4,7 @@ from pathlib import Path
 
 import msgspec
 
+from apps.audit_seen import audit_seen
 from apps.explanation import Answer, BarSeen, Explanation, Reasoning, ScoreSeen
 from apps.kept_run import KeptRun
 from apps.local_time import day_of, parse_instant, stamp
@@ -53,6 +54,7 @@ def explain_order(folder: Path, identifier: str, *, audit: bool = False) -> Expl
         features=features_at(run, intent.symbol, bar.close_at, version) if bar is not None else (),
         strategies=(reasoning,),
         words=f"{reasoning.answer.stage} spoke last: {reasoning.answer.said}",
+        proved=audit_seen(run, cl_ord_id),
     )
 
 
@@ -92,6 +94,7 @@ def explain_instant(folder: Path, instrument: str, at: str, *, audit: bool = Fal
         features=features_at(run, instrument, bar.close_at, version) if bar is not None else (),
         strategies=strategies,
         words=_in_a_sentence(instrument, instant, bar, strategies),
+        proved=audit_seen(run),
     )
 
 

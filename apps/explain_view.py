@@ -9,7 +9,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from apps.explanation import BarSeen, Explanation, Measured, Reasoning
+from apps.explanation import AuditSeen, BarSeen, Explanation, Measured, Reasoning
 from apps.local_time import stamp
 from domain.decisions import Outcome, Verdict, VerdictKind
 from domain.orders import ExecType, Execution, OrdStatus, Side
@@ -40,7 +40,16 @@ def rendered(explanation: Explanation) -> RenderableType:
         parts += [_heading("features at its close"), Padding(_features(explanation.features), (0, 2))]
     for reasoning in explanation.strategies:
         parts += [_heading(f"strategy {reasoning.strategy}"), *_reasoning(reasoning, audit=explanation.audit)]
+    if explanation.proved is not None:
+        parts += [_heading("audit"), Padding(_proved(explanation.proved), (0, 2))]
     return Group(*parts)
+
+
+def _proved(proved: AuditSeen) -> Text:
+    """Return under which head the decisions stand, and which of their rows tell of the order."""
+    style = "bold red" if proved.wrong else "green"
+    rows = ", ".join(map(str, proved.records))
+    return Text(f"{proved.words}{f'; this order is rows {rows}' if rows else ''}", style=style)
 
 
 def _heading(words: str) -> Text:

@@ -79,8 +79,32 @@ class Reasoning(msgspec.Struct, frozen=True, kw_only=True):
     position: Position | None = None
 
 
+class AuditSeen(msgspec.Struct, frozen=True, kw_only=True):
+    """The head over `rows` records, checked now: `root`, whether a trusted key `signed` it, what is `wrong` with it.
+
+    `records` are the rows that tell of what was asked for.
+    """
+
+    rows: int
+    root: str
+    signed: bool
+    wrong: str = ""
+    records: tuple[int, ...] = ()
+
+    @property
+    def words(self) -> str:
+        """Return what it comes to in a sentence."""
+        if self.wrong:
+            return f"NOT what was written: {self.wrong}"
+        signed = "signed" if self.signed else "not signed"
+        return f"verified, {self.rows:,} records under root {self.root}, {signed}"
+
+
 class Explanation(msgspec.Struct, frozen=True, kw_only=True):
-    """The whole answer for an instrument and an instant (ns UTC), or for one order; `words` is it in a sentence."""
+    """The whole answer for an instrument and an instant (ns UTC), or for one order; `words` is it in a sentence.
+
+    `proved` is the head that the audit of the run has, null for a run without one.
+    """
 
     folder: str
     instrument: str
@@ -92,6 +116,7 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     features: tuple[Measured, ...]
     strategies: tuple[Reasoning, ...]
     words: str
+    proved: AuditSeen | None = None
 
 
 REASONS = {
