@@ -315,6 +315,28 @@ def erase(
         raise typer.Exit(1)
 
 
+@app.command("retention")
+def retention(out: Out = Path("out/demo"), config: Config = None, json: AsJson = False) -> None:
+    """Say of each file of rows how old it is, and whether it has to stay; nothing is put away here.
+
+    Example: ita audit retention --out out/desk
+    """
+    import time
+
+    import msgspec
+
+    from apps.audit_retention import ages
+    from apps.kept_run import KeptRun
+    from config.audit import read_audit
+
+    found = ages(KeptRun(out).audit, read_audit(config).retention, time.time_ns())
+    if json:
+        print(msgspec.json.encode(found).decode())
+        return
+    for each in found:
+        print(f"{each.writer}/{each.file}: {each.rows:,} rows, {each.days:,} days old: {each.standing}")
+
+
 @app.command("check")
 def check(
     proof: Annotated[Path, typer.Argument(help="a file that `prove` or `consistency` printed")],

@@ -28,7 +28,7 @@ def block_hashes(block: bytes, previous: bytes, number: int) -> list[bytes] | No
     """Return the hashes of whole lines that follow from row `number` whose hash is `previous`, None if one does not."""
     held = bytearray(PAD) + block
     text = np.frombuffer(held, np.uint8)
-    ends = np.flatnonzero(text == ord("\n"))
+    ends = _line_ends(held)
     if not len(ends) or ends[-1] != len(held) - 1:
         return None
     starts = np.concatenate([[PAD], ends[:-1] + 1])
@@ -49,6 +49,16 @@ def block_hashes(block: bytes, previous: bytes, number: int) -> list[bytes] | No
     spans = zip((entries - BEFORE_ENTRY).tolist(), (ends - TAIL).tolist(), strict=True)
     made = [sha256(view[first:last]).digest() for first, last in spans]
     return made if b"".join(made) == hashes else None
+
+
+def _line_ends(held: bytearray) -> NDArray[np.int64]:
+    """Return where the lines end."""
+    ends: list[int] = []
+    find, at = held.find, held.find(b"\n")
+    while at >= 0:
+        ends.append(at)
+        at = find(b"\n", at + 1)
+    return np.array(ends, np.int64)
 
 
 def _stored(text: NDArray[np.uint8], ends: NDArray[np.int64]) -> tuple[bytes, bytes] | None:

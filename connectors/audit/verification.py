@@ -28,7 +28,7 @@ from connectors.audit.keys import PublicKeys
 from connectors.audit.merkle import Frontier
 from connectors.audit.rows import GENESIS, AuditDamaged, followed, row_of, segments
 
-READ_BYTES = 4 * 1024 * 1024
+READ_BYTES = 1024 * 1024
 FINDINGS_MAX = 100
 
 

@@ -29,6 +29,7 @@ from connectors.relational.codec import rows_of
 from connectors.relational.models import LAYOUT_VERSION, journal_metadata
 
 PARTITION = "journal"
+LAYOUT = "layout"
 BUSY_WAIT_SECONDS = 10
 
 JournalItem = msgspec.Struct | list[Any] | tuple[Any, ...]
@@ -71,7 +72,7 @@ class JournalPartition(StatefulSinkPartition[JournalItem, int]):
         self._engine = _engine(path)
         self._metadata = journal_metadata()
         self._metadata.create_all(self._engine)
-        refuse_changes(self._engine, self._metadata.tables)
+        refuse_changes(self._engine, [name for name in self._metadata.tables if name != LAYOUT])
         self._check_layout(path)
         self._inserts = {
             name: str(
