@@ -13,6 +13,7 @@ from apps.anchoring import Anchoring, place_of
 from apps.run_folder import RunPaths
 from config.audit import AuditSettings, read_audit
 from config.settings import FILES, Settings, path_of
+from connectors.audit.controls import said_in_audit
 from connectors.audit.doors import Doors
 from connectors.audit.entries import EntryCodec
 from connectors.audit.keys import SigningKey, read_key
@@ -20,6 +21,7 @@ from connectors.audit.log import Schedule
 from connectors.audit.personal import People
 from connectors.audit.sink import AuditSink, Begun
 from flows.stages import AUDIT
+from operators.controls import Before
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("analytics", "apps", "config", "connectors", "domain", "features", "flows", "operators")
@@ -39,6 +41,7 @@ def audit_sink(settings: Settings, folder: RunPaths) -> AuditSink:
         )
 
     def begun(at: Begun) -> None:
+        folder.mark()  # made now, so that every copy of the folder leads to the anchors of the run
         doors = Doors(folder.audit, people, key)
         doors.record("DeskStarted", getpass.getuser(), {**started_with(settings), "decisions": at._asdict()})
 
@@ -51,6 +54,15 @@ def audit_sink(settings: Settings, folder: RunPaths) -> AuditSink:
         told=anchoring,
         begun=begun,
     )
+
+
+def with_audited(before: Before, settings: Settings, folder: RunPaths) -> Before:
+    """Return what a run before has left, with what its audit says beyond its topics: that was decided, too."""
+    audit = read_audit(settings.folder)
+    said = said_in_audit(folder.audit, AUDIT, People(audit.people), audit.personal)
+    known = {control.command_id for control in before.controls}
+    more = tuple(control for control in said.controls if control.command_id not in known)
+    return Before((*before.controls, *more), max(before.until, said.until))
 
 
 def signing_key(audit: AuditSettings) -> SigningKey | None:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import msgspec
 
+from apps.audit_seen import audit_seen
 from apps.explanation import Answer, BarSeen, Explanation, MadeBy, Reasoning, ScoreSeen
 from apps.kept_run import KeptRun
 from apps.local_time import day_of, parse_instant, stamp
@@ -55,6 +56,7 @@ def explain_order(folder: Path, identifier: str, *, audit: bool = False) -> Expl
         strategies=(reasoning,),
         made_by=_made_by(run, (reasoning,)),
         words=f"{reasoning.answer.stage} spoke last: {reasoning.answer.said}",
+        proved=audit_seen(run, cl_ord_id),
     )
 
 
@@ -95,6 +97,7 @@ def explain_instant(folder: Path, instrument: str, at: str, *, audit: bool = Fal
         strategies=strategies,
         made_by=_made_by(run, strategies),
         words=_in_a_sentence(instrument, instant, bar, strategies),
+        proved=audit_seen(run),
     )
 
 

@@ -9,7 +9,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from apps.explanation import BarSeen, Explanation, MadeBy, Measured, Reasoning
+from apps.explanation import AuditSeen, BarSeen, Explanation, MadeBy, Measured, Reasoning
 from apps.local_time import stamp
 from domain.decisions import Outcome, Verdict, VerdictKind
 from domain.orders import ExecType, Execution, OrdStatus, Side
@@ -41,6 +41,8 @@ def rendered(explanation: Explanation) -> RenderableType:
     for reasoning in explanation.strategies:
         parts += [_heading(f"strategy {reasoning.strategy}"), *_reasoning(reasoning, audit=explanation.audit)]
     parts += [_heading("made by"), Padding(_made_by(explanation.made_by), (0, 2))]
+    if explanation.proved is not None:
+        parts += [_heading("audit"), Padding(_proved(explanation.proved), (0, 2))]
     return Group(*parts)
 
 
@@ -55,6 +57,13 @@ def _made_by(made: MadeBy) -> Text:
     ]
     lines.append(", ".join(f"{name} {version}" for name, version in made.versions.items()))
     return Text("\n".join(lines))
+
+
+def _proved(proved: AuditSeen) -> Text:
+    """Return under which head the decisions stand, and which of their rows tell of the order."""
+    style = "bold red" if proved.wrong else "green"
+    rows = ", ".join(map(str, proved.records))
+    return Text(f"{proved.words}{f'; this order is rows {rows}' if rows else ''}", style=style)
 
 
 def _heading(words: str) -> Text:

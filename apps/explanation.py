@@ -96,8 +96,32 @@ class MadeBy(msgspec.Struct, frozen=True, kw_only=True):
     limits: tuple[str, ...]
 
 
+class AuditSeen(msgspec.Struct, frozen=True, kw_only=True):
+    """The head over `rows` records, checked now: `root`, whether a trusted key `signed` it, what is `wrong` with it.
+
+    `records` are the rows that tell of what was asked for.
+    """
+
+    rows: int
+    root: str
+    signed: bool
+    wrong: str = ""
+    records: tuple[int, ...] = ()
+
+    @property
+    def words(self) -> str:
+        """Return what it comes to in a sentence."""
+        if self.wrong:
+            return f"NOT what was written: {self.wrong}"
+        signed = "signed" if self.signed else "not signed"
+        return f"verified, {self.rows:,} records under root {self.root}, {signed}"
+
+
 class Explanation(msgspec.Struct, frozen=True, kw_only=True):
-    """The whole answer for an instrument and an instant (ns UTC), or for one order; `words` is it in a sentence."""
+    """The whole answer for an instrument and an instant (ns UTC), or for one order; `words` is it in a sentence.
+
+    `proved` is the head that the audit of the run has, null for a run without one.
+    """
 
     folder: str
     instrument: str
@@ -110,6 +134,7 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     strategies: tuple[Reasoning, ...]
     made_by: MadeBy
     words: str
+    proved: AuditSeen | None = None
 
 
 REASONS = {

@@ -16,7 +16,7 @@ import typer
 from bytewax.dataflow import Dataflow
 
 from apps.assembly import Assembly, assemble
-from apps.audit_trail import audit_sink
+from apps.audit_trail import audit_sink, with_audited
 from apps.health import CONTROLS, LAG_MESSAGES_MAX, REFERENCE, Health, opened
 from apps.live import begin_venue, watched
 from apps.provenance import keep_provenance
@@ -215,6 +215,7 @@ def _decisions(bench: Bench, stages: Stages) -> Dataflow:
     """Return the flow that decides, with its venue in the execution worker."""
     codec, book, backlog = KafkaCodec(NOTES), {BOOK: 0}, Backlog()
     params = replace(stages.decisions.params, remote_venue=True)
+    before = Before(*said_before(bench.cluster, f"decisions.{BOOK}", SENT_TOPICS, PROGRESS))
     edges = served_decisions.ServedDecisionEdges(
         scored=_reading(bench, (SCORED,), bench.shards).held_while(backlog.is_full),
         venue=_reading(bench, (EXECUTIONS, PROMISES), codec=codec),
@@ -230,7 +231,7 @@ def _decisions(bench: Bench, stages: Stages) -> Dataflow:
             decisions=Decisions(
                 params,
                 backlog,
-                Before(*said_before(bench.cluster, f"decisions.{BOOK}", SENT_TOPICS, PROGRESS)),
+                with_audited(before, bench.settings, bench.folder),
                 controlled=True,
             )
         ),

@@ -226,6 +226,117 @@ def consistency(
     _print_proof(proof)
 
 
+@app.command("export")
+def export(
+    order: Annotated[
+        str | None, typer.Argument(help="ClOrdID or OrderID of an order, or how it begins")
+    ] = None,
+    form: Annotated[
+        str, typer.Option("--format", help="fix-drop-copy, csv, parquet or mifid-annex-iv")
+    ] = "csv",
+    out: Out = Path("out/demo"),
+    into: Annotated[Path, typer.Option(help="folder for what is exported")] = Path("out/audit-export"),
+    first: From = None,
+    last: To = None,
+    config: Config = None,
+    json: AsJson = False,
+) -> None:
+    """Export an order from end to end, or all that happened from one instant to another, with a proof of each record.
+
+    Example: ita audit export 3f2a91 --format mifid-annex-iv --out out/demo --into out/for-the-regulator
+    """
+    import msgspec
+
+    from apps.audit import recorded
+    from apps.audit_export.files import FORMATS, NotCovered
+    from apps.audit_export.files import export as written
+    from apps.audit_export.trail import NoSuchOrder, events_between, order_trail
+    from apps.cli.main import WrongUse
+    from apps.kept_run import KeptRun
+    from config.audit import read_audit
+    from flows.stages import AUDIT
+
+    if form not in FORMATS:
+        raise WrongUse(f"formats are {', '.join(FORMATS)}; {form!r} was given")
+    audit, run = read_audit(config), KeptRun(out)
+    with _wrong_use():
+        since, until = _instant(first, "00:00:00"), _instant(last, "23:59:59.999999")
+    try:
+        events = order_trail(run.audit, order) if order else events_between(run.audit, since, until)
+        made = written(run.audit, AUDIT, events, form, into)
+    except (NoSuchOrder, NotCovered) as error:
+        raise WrongUse(str(error)) from error
+    recorded(
+        out,
+        audit,
+        "AuditExported",
+        {"format": form, "from": first, "order": order, "records": made.records, "to": last},
+    )
+    if json:
+        print(msgspec.json.encode(made).decode())
+    else:
+        print(
+            f"{made.records:,} records in {into}: {', '.join(made.files)}; proofs end in root {made.head.root}"
+        )
+
+
+@app.command("erase")
+def erase(
+    subject: Annotated[str, typer.Argument(help="whose name is to be made unreadable, as it was given")],
+    out: Annotated[list[Path], typer.Option(help="runs whose logs shall say so; may be given several times")],
+    reason: Annotated[str, typer.Option(help="why; it stands in the log")],
+    config: Config = None,
+) -> None:
+    """Destroy the key of a person, so that nobody can read the name in any log any more; no chain breaks.
+
+    Copies of the keys' folder, such as backups, have to forget it, too. Example: ita audit erase "Ann Smith"
+    --out out/desk --reason "request of 2 March"
+    """
+    from apps.audit import recorded
+    from apps.cli.main import WrongUse
+    from apps.kept_run import KeptRun
+    from config.audit import read_audit
+    from connectors.audit.personal import People
+
+    audit = read_audit(config)
+    runs = [KeptRun(each) for each in out]
+    person = People(audit.people).erase(subject)
+    if person is None:
+        raise WrongUse(
+            f"there is no key of {subject!r} in {audit.people}: no log names that person, or not any more"
+        )
+    said = [recorded(run.path, audit, "PersonErased", {"person": person, "reason": reason}) for run in runs]
+    print(
+        f"person {person} is erased: {len(said)} logs say so"
+        if all(said)
+        else f"person {person} is erased, and a log could not be told"
+    )
+    if not all(said):
+        raise typer.Exit(1)
+
+
+@app.command("retention")
+def retention(out: Out = Path("out/demo"), config: Config = None, json: AsJson = False) -> None:
+    """Say of each file of rows how old it is, and whether it has to stay; nothing is put away here.
+
+    Example: ita audit retention --out out/desk
+    """
+    import time
+
+    import msgspec
+
+    from apps.audit_retention import ages
+    from apps.kept_run import KeptRun
+    from config.audit import read_audit
+
+    found = ages(KeptRun(out).audit, read_audit(config).retention, time.time_ns())
+    if json:
+        print(msgspec.json.encode(found).decode())
+        return
+    for each in found:
+        print(f"{each.writer}/{each.file}: {each.rows:,} rows, {each.days:,} days old: {each.standing}")
+
+
 @app.command("check")
 def check(
     proof: Annotated[Path, typer.Argument(help="a file that `prove` or `consistency` printed")],

@@ -30,10 +30,12 @@ def explain(
     import msgspec
     from rich.console import Console
 
+    from apps.audit import recorded
     from apps.cli.main import WrongUse
     from apps.explain import NothingToExplain, explain_instant, explain_order
     from apps.explain_view import rendered
     from apps.local_time import NoInstant
+    from config.audit import read_audit
     from connectors.sqlite.journal import NoJournal
 
     try:
@@ -45,6 +47,8 @@ def explain(
             raise WrongUse("explain needs either an ORDER_ID, or --instrument together with --at")
     except (NothingToExplain, NoInstant, NoJournal) as nothing:
         raise WrongUse(str(nothing)) from nothing
+    if audit and explanation.proved is not None:
+        recorded(out, read_audit(), "AuditExplained", {"order": explanation.order, "at": explanation.at})
     if json:
         print(msgspec.json.encode(explanation).decode())
     else:

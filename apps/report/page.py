@@ -5,6 +5,8 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from apps.audit_seen import audit_seen
+from apps.explanation import AuditSeen
 from apps.kept_run import KeptRun
 from apps.report.charts import MARKERS_MAX, equity_chart, price_chart
 from apps.report.look import SCRIPT, STYLE, WITHOUT_SCRIPT
@@ -53,6 +55,7 @@ def write_report(folder: Path, target: Path) -> None:
         f"<h2>Positions and results</h2>{position_table(summary['positions'])}",
         _quality(run, summary),
         _orders(run, summary),
+        _audit(audit_seen(run)),
         _how(run, summary),
     ]
     write_whole(target, page("Trading report", "".join(parts)))
@@ -146,6 +149,19 @@ def _orders(run: KeptRun, summary: dict[str, Any]) -> str:
         "fill, and the last of the others. All about one of them: ita explain, with its ClOrdID or how it begins."
     )
     return f'<h2>Orders</h2><p class="dim">{words}</p>{order_table(chosen)}'
+
+
+def _audit(seen: AuditSeen | None) -> str:
+    """Return under which head the decisions stand; who signed it is not part of the run, and not said."""
+    if seen is None:
+        return '<h2>Audit</h2><p class="none">the run keeps no audit trail</p>'
+    if seen.wrong:
+        return f"<h2>Audit</h2><p><strong>NOT what was written: {escape(seen.wrong)}</strong></p>"
+    return (
+        f"<h2>Audit</h2><p>Verified: {seen.rows:,} records of what was decided, under the root "
+        f"<code>{seen.root}</code>.</p>"
+        '<p class="dim">Check it anew with ita verify-audit, and prove a record with ita audit prove.</p>'
+    )
 
 
 def _how(run: KeptRun, summary: dict[str, Any]) -> str:

@@ -100,6 +100,8 @@ class S3Place:
         if self._looked or self._lock == "none":
             return
         try:
+            if not self._client.bucket_exists(self._bucket.bucket):
+                raise self._refused(FileNotFoundError("it is not there"))
             self._client.get_object_lock_config(self._bucket.bucket)
         except S3Error as failure:
             if failure.code == "ObjectLockConfigurationNotFoundError":

@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 
 from connectors.audit.anchors import Anchor
+from connectors.audit.blocks import block_hashes
 from connectors.audit.findings import (
     Finding,
     Place,
@@ -27,7 +28,7 @@ from connectors.audit.keys import PublicKeys
 from connectors.audit.merkle import Frontier
 from connectors.audit.rows import GENESIS, AuditDamaged, followed, row_of, segments
 
-READ_BYTES = 4 * 1024 * 1024
+READ_BYTES = 1024 * 1024
 FINDINGS_MAX = 100
 
 
@@ -83,39 +84,66 @@ def _rows_checked(folder: Path, checked: Checked) -> list[bytes]:
     """Check that each row follows from the one before it; return the hashes of the rows as they stand."""
     hashes: list[bytes] = []
     place, before = Place(1, GENESIS, GENESIS), b""
-    for lines in _blocks(folder):
-        at = 0
-        while at < len(lines) and len(checked.findings) < FINDINGS_MAX:
-            passed = followed(lines[at:] if at else lines, place.last, place.number - 1)
-            if passed:
-                place = Place(place.number + len(passed), *[*passed[::-1], place.last][:2])
-                hashes += passed
-                at += len(passed)
-                before = lines[at - 1]
-                continue
-            line = lines[at].rstrip(b"\n")
-            following = lines[at + 1].rstrip(b"\n") if at + 1 < len(lines) else b""
-            rest = _Later(folder, len(hashes) + 1)
-            checked.findings.append(
-                diagnosed(checked.writer, place, before.rstrip(b"\n"), line, following, rest.lines)
-            )
-            row = row_of(line)
-            number = number_of(row.entry) if row else None
-            place = Place((number or place.number) + 1, row.hash if row else place.last, place.last)
-            hashes.append(place.last)
-            before, at = lines[at], at + 1
+    for block in _blocks(folder):
+        passed = block_hashes(block, place.last, place.number - 1)
+        if passed is not None:
+            place = Place(place.number + len(passed), *[*passed[::-1], place.last][:2])
+            hashes += passed
+            before = b""
+            continue
+        before = before or _line_before(folder, len(hashes))
+        place, before = _one_by_one(folder, block, place, before, hashes, checked)
     checked.rows = len(hashes)
     checked.last_hash = (hashes[-1] if hashes else GENESIS).hex()
     return hashes
 
 
-def _blocks(folder: Path) -> Iterator[list[bytes]]:
-    """Yield the lines of a log with their ends, some at a time; a torn last line of all is left out."""
+def _one_by_one(
+    folder: Path, block: bytes, place: Place, before: bytes, hashes: list[bytes], checked: Checked
+) -> tuple[Place, bytes]:
+    """Check the lines of a block in which one does not follow; return where the check stands, and the last line."""
+    lines, at = [line + b"\n" for line in block.split(b"\n")[:-1]], 0
+    while at < len(lines) and len(checked.findings) < FINDINGS_MAX:
+        passed = followed(lines[at:] if at else lines, place.last, place.number - 1)
+        if passed:
+            place = Place(place.number + len(passed), *[*passed[::-1], place.last][:2])
+            hashes += passed
+            at += len(passed)
+            before = lines[at - 1]
+            continue
+        line = lines[at].rstrip(b"\n")
+        later = _Later(folder, len(hashes) + 1)
+        following = next(later.lines(), b"")
+        checked.findings.append(
+            diagnosed(checked.writer, place, before.rstrip(b"\n"), line, following, later.lines)
+        )
+        row = row_of(line)
+        number = number_of(row.entry) if row else None
+        place = Place((number or place.number) + 1, row.hash if row else place.last, place.last)
+        hashes.append(place.last)
+        before, at = lines[at], at + 1
+    return place, before
+
+
+def _line_before(folder: Path, rows: int) -> bytes:
+    """Return row `rows` as it stands, nothing where there is none."""
+    return next(islice(_Later(folder, rows - 1).lines(), 1), b"") if rows else b""
+
+
+def _blocks(folder: Path) -> Iterator[bytes]:
+    """Yield whole lines of a log, some at a time; a torn last line of all is left out."""
     paths = segments(folder)
     for path in paths:
         with path.open("rb") as file:
-            while lines := file.readlines(READ_BYTES):
-                yield lines if path != paths[-1] or lines[-1].endswith(b"\n") else lines[:-1]
+            rest = b""
+            while read := file.read(READ_BYTES):
+                block = rest + read
+                end = block.rfind(b"\n") + 1
+                rest = block[end:]
+                if end:
+                    yield block[:end] if rest else block
+            if rest and path != paths[-1]:
+                yield rest + b"\n"
 
 
 class _Later:
@@ -127,8 +155,9 @@ class _Later:
     def lines(self) -> Iterator[bytes]:
         """Yield them."""
         number = 0
-        for lines in _blocks(self._folder):
-            yield from (line.rstrip(b"\n") for line in lines[max(0, self._skipped - number) :])
+        for block in _blocks(self._folder):
+            lines = block.split(b"\n")[:-1]
+            yield from lines[max(0, self._skipped - number) :]
             number += len(lines)
 
 

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, Self
 
 from sqlalchemy import Engine, MetaData, Select, Table, func, insert, or_, select
 
+from connectors.relational.append_only import refuse_changes
 from connectors.relational.codec import record_of, rows_of
 from connectors.relational.models import record_table
 from domain.listings import Listing
@@ -42,6 +43,7 @@ class Listings:
         self._table = listings_table(metadata)
         if make:
             metadata.create_all(engine)
+            refuse_changes(engine, metadata.tables)
 
     def __enter__(self) -> Self:
         """Return the listings."""

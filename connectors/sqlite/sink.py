@@ -24,10 +24,12 @@ from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.dialects.sqlite import insert
 
+from connectors.relational.append_only import refuse_changes
 from connectors.relational.codec import rows_of
 from connectors.relational.models import LAYOUT_VERSION, journal_metadata
 
 PARTITION = "journal"
+LAYOUT = "layout"
 BUSY_WAIT_SECONDS = 10
 
 JournalItem = msgspec.Struct | list[Any] | tuple[Any, ...]
@@ -70,6 +72,7 @@ class JournalPartition(StatefulSinkPartition[JournalItem, int]):
         self._engine = _engine(path)
         self._metadata = journal_metadata()
         self._metadata.create_all(self._engine)
+        refuse_changes(self._engine, [name for name in self._metadata.tables if name != LAYOUT])
         self._check_layout(path)
         self._inserts = {
             name: str(
