@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from config.settings import Settings, compliance_params, universe_of
+from config.settings import Settings, compliance_params, risk_limits, universe_of
 from connectors.files.new_york import day_bounds
 from connectors.source import Commanded, TickSource
 from domain.instruments import Instrument, Split, Universe
@@ -162,4 +162,5 @@ def _desk_params(
         order_ttl_nanoseconds=base.venue.order_ttl_seconds * 1_000_000_000,
         limit_through_ticks=base.venue.limit_through_ticks,
         health_gates=base.quality.gates_trading,
+        risk_limits=risk_limits(settings),
     )

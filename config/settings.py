@@ -10,9 +10,10 @@ import msgspec
 import pydantic
 import yaml
 
+from analytics.risk_limits import RiskLimit, RiskLimits
 from domain.instruments import Instrument, Universe
 from operators.compliance_rules import ComplianceParams, restrictions, rights_table, tolerances
-from operators.limit_rows import limit_table
+from operators.limit_rows import instant, limit_table
 from operators.strategy import Strategy, params_of
 
 FILES = ("base.yaml", "universe.yaml", "strategies.yaml", "limits.yaml", "compliance.yaml")
@@ -152,6 +153,7 @@ def read_settings(folder: Path | None = None) -> Settings:
         folder or DEFAULT,
     )
     compliance_params(settings, Universe(settings.listing.instruments))
+    risk_limits(settings)
     return settings
 
 
@@ -171,6 +173,36 @@ def compliance_params(settings: Settings, universe: Universe) -> ComplianceParam
         )
     except (ValueError, TypeError) as error:
         raise SettingsError(f"{path_of(settings.folder, 'compliance.yaml')}: {error}") from error
+
+
+def risk_limits(settings: Settings) -> RiskLimits:
+    """Return the limits of risk that are watched; raises SettingsError with the file and the row."""
+    defaults = {
+        name: value
+        for name, value in (settings.limits.get("defaults") or {}).items()
+        if name in RiskLimit.__struct_fields__
+    }
+    try:
+        return RiskLimits(
+            _risk_limit({**defaults, **row}) for row in settings.limits.get("risk_limits") or ()
+        )
+    except (ValueError, TypeError) as error:
+        raise SettingsError(f"{path_of(settings.folder, 'limits.yaml')}: {error}") from error
+
+
+def _risk_limit(row: dict[str, Any]) -> RiskLimit:
+    name, values = row.get("limit_id", "without limit_id"), dict(row)
+    for field in ("valid_from", "valid_to", "temporary_until"):
+        if values.get(field) is not None:
+            values[field] = instant(f"risk limit {name}: {field}", values[field])
+    unknown = sorted(set(values) - set(RiskLimit.__struct_fields__))
+    if unknown:
+        allowed = ", ".join(RiskLimit.__struct_fields__)
+        raise ValueError(f"risk limit {name}: unknown field {unknown[0]!r}; allowed: {allowed}")
+    try:
+        return msgspec.convert(values, RiskLimit)
+    except msgspec.ValidationError as error:
+        raise ValueError(f"{error} (risk limit {name})") from error
 
 
 def universe_of(settings: Settings, held: tuple[str, ...], known: tuple[Instrument, ...]) -> Universe:

@@ -9,7 +9,10 @@ from numpy.typing import NDArray
 
 
 class Instrument(msgspec.Struct, frozen=True, kw_only=True):
-    """One tradable instrument: `tick_size` in its currency, `lot_size` in units, `tier` names its collar."""
+    """One tradable instrument: `tick_size` in its currency, `lot_size` in units, `tier` names its collar.
+
+    `beta` is against the index that the desk has chosen; `sector` is empty where it is not known.
+    """
 
     name: str
     issuer: str = ""
@@ -20,6 +23,8 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True):
     calendar: str = "XNYS"
     tier: str = "liquid"
     tradable: bool = True
+    sector: str = ""
+    beta: float = 1.0
 
     def __post_init__(self) -> None:
         """Refuse an instrument that could not be priced or sized."""

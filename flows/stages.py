@@ -32,6 +32,8 @@ BOOK = "book"
 JOURNAL = "journal"
 FEATURES = "features"
 EXECUTIONS = "oms.executions"
+EXPOSURES = "risk.exposures"
+"""Kept in the lake and not in the journal: a row of each scope each minute, which nobody looks up by its name."""
 PROGRESS = "execution.progress"
 PROMISES = "execution.promises"
 UNREADABLE = "quarantine.kafka"
@@ -151,6 +153,7 @@ def streams(decided: Decided) -> tuple[tuple[str, Sequence[msgspec.Struct]], ...
         ("oms.executions", decided.executions),
         ("positions", decided.positions),
         ("risk.snapshots", decided.snapshots),
+        (EXPOSURES, decided.exposures),
         ("risk.breaches", decided.breaches),
         ("risk.controls", decided.controls),
     )
@@ -232,7 +235,7 @@ def kept_rows(item: tuple[str, Any]) -> list[tuple[str, LakeItem]]:
 def kept_records(item: tuple[str, Any]) -> list[tuple[str, list[msgspec.Struct]]]:
     """Return the decision records that were read from a topic, for the journal."""
     kept = [read for _, read in kept_rows(item) if isinstance(read, Records) and read.records]
-    return [(JOURNAL, list(read.records)) for read in kept if read.topic != HEALTH]
+    return [(JOURNAL, list(read.records)) for read in kept if read.topic not in (HEALTH, EXPOSURES)]
 
 
 def kept_series(item: tuple[str, Any]) -> list[tuple[str, LakeItem]]:
@@ -257,5 +260,5 @@ class KeptFeatures:
 def journal_entries(item: tuple[str, Decided]) -> list[tuple[str, list[msgspec.Struct]]]:
     """Return the decision records of a batch, for the journal, in the order of the business."""
     _, decided = item
-    records = [record for _, stream in streams(decided) for record in stream]
+    records = [record for topic, stream in streams(decided) if topic != EXPOSURES for record in stream]
     return [(JOURNAL, records)] if records else []

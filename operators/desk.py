@@ -1,8 +1,7 @@
 """The desk behind the signals: sizing, compliance, orders, venue and positions, in the order of the business.
 
-`Desk` walks one batch; all its memory is in `DeskState`. It calls the stages and passes their answers on; each
-stage is a
-file of its own.
+`Desk` walks one batch; all its memory is in `DeskState`. It calls the stages and passes their answers on; each stage is
+a file of its own.
 """
 
 from decimal import Decimal
@@ -31,9 +30,9 @@ from operators.decision_records import (
     snapshot_of,
     verdict_of,
 )
-from operators.desk_state import DeskParams, DeskState, Working
+from operators.desk_state import BookBroken, DeskParams, DeskState, OrderBroken, Working
 from operators.health import binding
-from operators.marks import exact_mark, mark_price, split_mark
+from operators.marks import exact_mark, limit_price, marked_at, split_mark
 from operators.orders import Applied, OrderState, apply_report
 from operators.positions import (
     apply_execution,
@@ -44,17 +43,10 @@ from operators.positions import (
     start_day,
     valuation,
 )
+from operators.risk_watch import RiskWatch
 from operators.sizing import size_position
 from operators.venue import Top
 from operators.venue_link import link_of
-
-
-class BookBroken(RuntimeError):
-    """Cash and positions do not come to what was earned: the desk's books are wrong, so it stops."""
-
-
-class OrderBroken(RuntimeError):
-    """The venue reported what cannot be: the desk's picture of an order is wrong, so it stops."""
 
 
 class Desk:
@@ -64,6 +56,7 @@ class Desk:
         self.params, self.state, self.decided = params, state, decided
         self.venue = link_of(state.venue, params.venue)
         self.compliance = with_limits(params.compliance, state.controls.limits)
+        self.risk = RiskWatch(params, state, decided)
         self._index = params.universe.indices()
         self._strategy = {strategy.name: number for number, strategy in enumerate(params.strategies)}
 
@@ -82,7 +75,10 @@ class Desk:
         state = self.state
         split_at = self._split().effective_at if state.splits_done < len(self.params.splits) else END
         cancel_at = min((w.expires_at for w in state.working.values() if not w.cancelled), default=END)
-        return min(split_at, state.session_end_at, self.venue.next_due(), cancel_at, state.snapshot_at)
+        risk_at = self.risk.next_due()
+        return min(
+            split_at, state.session_end_at, self.venue.next_due(), cancel_at, state.snapshot_at, risk_at
+        )
 
     def _split(self) -> Split:
         return self.params.splits[self.state.splits_done]
@@ -102,6 +98,9 @@ class Desk:
                 self._cancel(working, "its time is over", now_at)
         if state.snapshot_at <= now_at:
             self._snapshot(now_at)
+            state.snapshot_at += self.params.snapshot_nanoseconds
+        elif self.risk.next_due() <= now_at:
+            self._judge(now_at, is_active=False)
 
     def on_quote(self, which: int, now_at: int) -> None:
         """Let the venue see a new best quote of an instrument that it holds orders of."""
@@ -185,6 +184,7 @@ class Desk:
 
     def _intent(self, score: Score, instrument: Instrument, held: int, change: int, target: int) -> Intent:
         now_at, sequence = score.known_at, self._next("intents")
+        mark = self.state.marks[self._index[score.symbol]]
         lasting = record_id("intent", score.strategy, score.symbol, now_at, sequence)
         side = Side.BUY if change > 0 else (Side.SELL if held > 0 else Side.SELL_SHORT)
         return Intent(
@@ -206,24 +206,13 @@ class Desk:
             time_in_force=TimeInForce.DAY,
             transact_time=now_at,
             ex_destination=self.params.venue.name,
-            price=self._limit_price(score, instrument, 1 if change > 0 else -1),
+            price=limit_price(mark, instrument, 1 if change > 0 else -1, self.params.limit_through_ticks),
             currency=instrument.currency,
             signal_id=self.state.signal_ids.get((score.strategy, score.symbol), ""),
             signal_at=now_at,
             position_before=held,
             target_position=target,
         )
-
-    def _limit_price(self, score: Score, instrument: Instrument, sign: int) -> Decimal | None:
-        """Return a limit a few ticks beyond the opposite quote, beyond the mark where it is not quoted."""
-        mark = self.state.marks[self._index[score.symbol]]
-        bid, ask = float(mark["bid"]), float(mark["ask"])
-        opposite = ask if sign > 0 else bid
-        price = opposite if opposite > 0 and not bid > ask else mark_price(mark)
-        if not price > 0:
-            return None
-        through = sign * self.params.limit_through_ticks * instrument.tick_size
-        return max(exact_price(price, instrument.tick_size, sign) + through, instrument.tick_size)
 
     def _market(self, intent: Intent, instrument: Instrument) -> Market:
         """Return what compliance is told of the instrument at the instant of the intent."""
@@ -299,9 +288,12 @@ class Desk:
             settle(state.compliance, execution)
             instrument = self.params.universe.of(execution.symbol)
             if apply_execution(state.positions, execution, instrument.multiplier) is not None:
+                self.risk.filled(execution)
                 self._position(*key, now_at, f"execution {execution.exec_id}")
             if execution.ord_status in FINAL:
                 del state.working[key]
+        if any(execution.last_qty for execution in executions):
+            self._judge(now_at, is_active=True)
         self._look()
 
     def _look(self) -> None:
@@ -312,6 +304,8 @@ class Desk:
     def _mark_book(self, symbol: str, price: Decimal | None, instrument: Instrument) -> None:
         if price is not None:
             set_price(self.state.positions, symbol, price)
+            at = marked_at(self.state.marks[self._index[symbol]])
+            self.state.risk.ledger.mark(symbol, price, at)
             set_mark(self.state.compliance, symbol, price * instrument.multiplier)
 
     def _mark_all(self) -> None:
@@ -326,24 +320,25 @@ class Desk:
         self.decided.positions.append(position_of(book, strategy, instrument, now_at, cause, sequence))
 
     def _snapshot(self, now_at: int) -> None:
-        """Record where the account stands."""
+        """Record where the account and every scope stand, and judge them by the limits of risk."""
         self._mark_all()
-        value = valuation(self.state.positions)
-        self.decided.snapshots.append(
-            snapshot_of(self.params.account, value, now_at, self._next("snapshots"))
-        )
-        self.state.snapshot_at += self.params.snapshot_nanoseconds
+        value, number = valuation(self.state.positions), self._next("snapshots")
+        self.decided.snapshots.append(snapshot_of(self.params.account, value, now_at, number))
+        self.risk.tell(now_at)
+        self._judge(now_at, is_active=False)
+
+    def _judge(self, now_at: int, *, is_active: bool) -> None:
+        """Compare the book with the limits of risk, and cancel the orders of the scopes that are stopped."""
+        for scope in self.risk.judge(now_at, is_active=is_active):
+            self.cancel_all(now_at, scope)
 
     def _end_session(self, now_at: int) -> None:
         """Expire the day's orders, record every holding, and begin the next day."""
         state = self.state
         self._executed(self.venue.end_session(now_at), now_at)
-        self._mark_all()
-        for (strategy, symbol), held in state.positions.holdings.items():
-            if held.quantity or held.realised or held.fees:
-                self._position(strategy, symbol, now_at, "end of session")
-        self._reconcile()
+        self._record_holdings(now_at, "end of session")
         start_day(state.positions)
+        self.risk.start_day()
         state.marks["prior_close"] = state.marks["last"]
         state.session_end_at = self.params.sessions.regular(now_at)[1]
 
@@ -351,7 +346,10 @@ class Desk:
         """Divide prices and multiply holdings of an instrument by a split's ratio."""
         state, which = self.state, self._index[split.instrument]
         split_mark(state.marks, which, split.ratio)
-        for strategy in apply_split(state.positions, split.instrument, split.ratio):
+        changed = apply_split(state.positions, split.instrument, split.ratio)
+        price = state.positions.marks.get(split.instrument)
+        state.risk.ledger.split(split.instrument, split.ratio, price)
+        for strategy in changed:
             quantity = holding(state.positions, strategy, split.instrument).quantity
             set_position(
                 state.compliance, self.params.account, strategy, self.params.desk, split.instrument, quantity
@@ -362,15 +360,16 @@ class Desk:
         """End the input: whatever is still on its way or working ends with it, and every holding is recorded."""
         last_at = int(self.state.marks_at[0])
         self._executed(self.venue.end_session(last_at), last_at)
+        self._record_holdings(last_at, "end of input")
+        self._snapshot(last_at)
+
+    def _record_holdings(self, now_at: int, cause: str) -> None:
+        """Mark and record every holding, and check that the books agree."""
         self._mark_all()
         for (strategy, symbol), held in self.state.positions.holdings.items():
             if held.quantity or held.realised or held.fees:
-                self._position(strategy, symbol, last_at, "end of input")
+                self._position(strategy, symbol, now_at, cause)
         self._reconcile()
-        value = valuation(self.state.positions)
-        self.decided.snapshots.append(
-            snapshot_of(self.params.account, value, last_at, self._next("snapshots"))
-        )
 
     def _reconcile(self) -> None:
         """Check that cash and positions come to what was earned; a break stops the book."""

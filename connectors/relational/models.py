@@ -28,7 +28,7 @@ from domain.decisions import (
 )
 from domain.orders import Execution, Intent, Order, OrderCancelRequest
 
-LAYOUT_VERSION = 2
+LAYOUT_VERSION = 3
 
 TABLES: dict[type[msgspec.Struct], str] = {
     Signal: "signals",

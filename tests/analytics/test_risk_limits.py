@@ -1,6 +1,7 @@
 """Limits of risk: just under, at and just over; warned, breached and cured once each, whatever the path between."""
 
 import pickle
+import re
 
 import numpy as np
 import pytest
@@ -215,9 +216,8 @@ def test_there_are_the_measures_of_the_standard():
     ],
 )
 def test_a_row_that_makes_no_sense_is_refused(fields, said):
-    with pytest.raises(ValueError) as refused:
+    with pytest.raises(ValueError, match=re.escape(said)):
         row(**fields)
 
-    assert said in str(refused.value)
     with pytest.raises(ValueError, match="has version 1 twice"):
         RiskLimits([row(), row()])

@@ -188,9 +188,9 @@ def test_a_journal_of_another_layout_is_neither_written_nor_read(path: Path) -> 
     connection.commit()
     connection.close()
 
-    with pytest.raises(JournalRefused, match="has layout 99, this version writes 2"):
+    with pytest.raises(JournalRefused, match="has layout 99, this version writes 3"):
         JournalPartition(path)
-    with pytest.raises(NoJournal, match="has layout 99, this version reads 2"):
+    with pytest.raises(NoJournal, match="has layout 99, this version reads 3"):
         Journal(path)
 
 
