@@ -170,7 +170,7 @@ class Watched:
 
 @dataclass
 class LimitWatch:
-    """The memory of all limits, one entry for each that was ever used to a half."""
+    """The memory of all limits, one entry for each that was ever used to a half or to its soft limit."""
 
     watched: dict[tuple[str, str], Watched] = field(default_factory=dict)
 
@@ -237,7 +237,8 @@ def watch(
             continue
         used = limit.utilisation(value)
         key = scope, measure
-        if used < STEPS[0] and key not in state.watched:
+        first = STEPS[0] if limit.soft is None else min(STEPS[0], limit.utilisation(limit.soft))
+        if used < first and key not in state.watched:
             continue
         watched = state.watched.setdefault(key, Watched())
         if watched.day != day:

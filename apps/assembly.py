@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from apps.risk_scenarios import scenarios_of
 from config.settings import Settings, compliance_params, risk_limits, universe_of
 from connectors.files.new_york import day_bounds
 from connectors.source import Commanded, TickSource
@@ -163,4 +164,5 @@ def _desk_params(
         limit_through_ticks=base.venue.limit_through_ticks,
         health_gates=base.quality.gates_trading,
         risk_limits=risk_limits(settings),
+        risk_scenarios=scenarios_of(settings, universe),
     )

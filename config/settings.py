@@ -98,6 +98,14 @@ class LakeSettings(Section):
     rows_per_file: int = pydantic.Field(default=262_144, ge=1024)
 
 
+class RiskSettings(Section):
+    """What VaR of the live book is told by: a file of returns (from the configuration's folder)."""
+
+    scenarios: str | None = None
+    var_confidence: float = pydantic.Field(default=0.99, gt=0.5, lt=1)
+    es_confidence: float = pydantic.Field(default=0.975, gt=0.5, lt=1)
+
+
 class Base(Section):
     """All of base.yaml."""
 
@@ -108,6 +116,7 @@ class Base(Section):
     sizing: SizingSettings = SizingSettings()
     venue: VenueSettings = VenueSettings()
     lake: LakeSettings = LakeSettings()
+    risk: RiskSettings = RiskSettings()
 
 
 class Listing(NamedTuple):

@@ -145,7 +145,8 @@ class ScopeRisk(Record, frozen=True, kw_only=True):
     Base currency. `pnl` = price + carry + fees + currency, exactly, and `nav` the account's starting cash and it; a
     strategy is measured against the whole cash of its account. `sectors` and `currencies` have net values beside them,
     currencies with their cash; `unconverted` are those without a rate, counted one for one. `mark_age_seconds` is that
-    of the oldest mark that is held, NaN where there is none.
+    of the oldest mark that is held, None where there is none; `var` and `es` are losses by historical scenarios, None
+    where the desk was given none.
     """
 
     scope: str
@@ -165,6 +166,8 @@ class ScopeRisk(Record, frozen=True, kw_only=True):
     leverage_gross: float
     leverage_net: float
     hhi: float
+    var: float | None = None
+    es: float | None = None
     sectors: tuple[str, ...] = ()
     sector_net: tuple[float, ...] = ()
     currencies: tuple[str, ...] = ()

@@ -21,7 +21,7 @@ from operators.health import HealthBook
 from operators.marks import fresh_marks
 from operators.orders import OrderState
 from operators.positions import PositionBook
-from operators.risk import RiskState
+from operators.risk import RiskState, ScenarioParams
 from operators.sizing import SizingParams
 from operators.strategy import Strategy
 from operators.venue import VenueParams, VenueState
@@ -48,7 +48,8 @@ class DeskParams:
     `order_ttl_nanoseconds` after its entry a working order is cancelled; `limit_through_ticks` is how far beyond the
     opposite quote its limit lies; `starting_cash` in base currency; `remote_venue` says that the venue is a worker
     elsewhere, which then needs a latency. `health_gates` says whether the health of an instrument's data decides
-    what may be sent (PT-12). `risk_limits` are watched after each fill and each minute.
+    what may be sent (PT-12). `risk_limits` are watched after each fill and each minute, and `risk_scenarios`
+    are what VaR is told by.
     """
 
     universe: Universe
@@ -69,6 +70,7 @@ class DeskParams:
     remote_venue: bool = False
     health_gates: bool = True
     risk_limits: RiskLimits = field(default_factory=RiskLimits)
+    risk_scenarios: ScenarioParams | None = None
 
     def __post_init__(self) -> None:
         """Refuse a venue elsewhere that answers at the instant of the asking: the desk could not wait for it."""

@@ -16,11 +16,13 @@ from decimal import Decimal
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from analytics.attribution import Ledger, Leg, Parts
 from analytics.exposures import Exposures, by_name, exposures
 from analytics.liquidity import concentration
 from analytics.risk_limits import FOREVER, LimitEvent, LimitWatch, RiskLimits, watch
+from analytics.scenario_book import TailMeasures, measured_once
 from domain.decisions import Breach, ScopeRisk
 from domain.envelope import record_id
 from domain.instruments import Instrument, Universe
@@ -32,8 +34,16 @@ from operators.positions import PositionBook
 DRIVERS = 5
 
 
+class ScenarioParams(NamedTuple):
+    """Returns of every instrument of the universe in scenarios (n, s), and the confidences of VaR and ES."""
+
+    returns: NDArray[np.float64]
+    var_confidence: float = 0.99
+    es_confidence: float = 0.975
+
+
 class RiskParams(NamedTuple):
-    """Who the scopes are, what is traded, and which limits are watched."""
+    """Who the scopes are, what is traded, which limits are watched, and by which scenarios VaR is told."""
 
     universe: Universe
     account: str
@@ -42,6 +52,7 @@ class RiskParams(NamedTuple):
     base_currency: str
     starting_cash: Decimal
     limits: RiskLimits
+    scenarios: ScenarioParams | None = None
 
 
 @dataclass
@@ -164,6 +175,9 @@ def _measures(
     yield "leverage_gross", exposed.leverage_gross
     yield "leverage_net", abs(exposed.leverage_net)
     yield "hhi", figures.hhi
+    if figures.tail is not None:
+        yield "var", figures.tail.var
+        yield "es", figures.tail.es
     yield "sector", max((abs(net) for name, net in figures.sectors.items() if name), default=0.0)
     yield "currency", max((abs(net) for net in foreign.values()), default=0.0)
     yield "daily_loss", -100.0 * float(figures.day_pnl) / started if started > 0 else float("nan")
@@ -178,8 +192,18 @@ class Figures(NamedTuple):
     drawdown: float
     exposed: Exposures
     hhi: float
+    tail: TailMeasures | None
     sectors: dict[str, float]
     currencies: dict[str, float]
+
+
+def _tail(params: RiskParams, values: NDArray[np.float64], symbols: list[str]) -> TailMeasures | None:
+    """Return VaR and ES of holdings by the desk's scenarios."""
+    given = params.scenarios
+    if given is None:
+        return None
+    rows = given.returns[[params.universe.index(symbol) for symbol in symbols]]
+    return measured_once(values, rows, given.var_confidence, given.es_confidence)
 
 
 def _figures(state: RiskState, params: RiskParams, scope: str, standing: Standing) -> Figures:
@@ -194,6 +218,7 @@ def _figures(state: RiskState, params: RiskParams, scope: str, standing: Standin
         float(1 - nav / peak) if peak > 0 else 0.0,
         exposures(values, np.array([each.beta for each in instruments]), float(nav)),
         concentration(values).hhi,
+        _tail(params, values, standing.symbols),
         {name: net for name, (_, net) in by_name(values, [each.sector for each in instruments]).items()},
         _currencies(state, params, scope, standing, instruments),
     )
@@ -286,6 +311,8 @@ def _scope_risk(
         drawdown=figures.drawdown,
         **figures.exposed._asdict(),
         hhi=figures.hhi,
+        var=None if figures.tail is None else figures.tail.var,
+        es=None if figures.tail is None else figures.tail.es,
         sectors=tuple(figures.sectors),
         sector_net=tuple(figures.sectors.values()),
         currencies=tuple(figures.currencies),

@@ -42,6 +42,7 @@ class RiskWatch:
             params.base_currency,
             params.starting_cash,
             params.risk_limits,
+            params.risk_scenarios,
         )
         self._pairs = pairs_of(params.universe, params.base_currency)
         seed(state.risk, self._params, state.positions)

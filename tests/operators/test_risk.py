@@ -4,9 +4,11 @@ import pickle
 from dataclasses import replace
 from decimal import Decimal
 
+import numpy as np
 import pytest
 
 from analytics.attribution import Leg
+from analytics.loss_distributions import Scenarios
 from analytics.risk_limits import RiskLimit, RiskLimits
 from domain.instruments import Instrument, Universe
 from domain.market import END, MINUTE
@@ -16,7 +18,7 @@ from operators.decision_records import nothing_decided
 from operators.decisions import Decisions
 from operators.desk_state import DeskState, fresh_desk
 from operators.positions import valuation
-from operators.risk import RiskParams, RiskState, pairs_of, seed, take_rates
+from operators.risk import RiskParams, RiskState, ScenarioParams, pairs_of, seed, take_rates
 from operators.risk_watch import RiskWatch
 from tests.operators.decision_case import OPEN, desk_params, items, streams
 
@@ -213,6 +215,30 @@ def test_a_state_of_a_version_that_kept_no_risk_takes_in_what_is_held():
     assert sum(parts.total for parts in again.risk.ledger.parts.values()) == last.pnl
     for strategy, parts in again.risk.ledger.parts.items():
         assert again.risk.ledger.earned(strategy) == parts.total
+
+
+def test_var_is_told_of_every_scope_by_the_scenarios_and_bounded_by_its_limit():
+    returns = 0.02 * np.random.default_rng(3).standard_t(4, (5, 300))
+    row = limit(measure="var", hard=1e9, soft=2_000.0)
+    params = replace(
+        desk_params(), risk_limits=RiskLimits([row]), risk_scenarios=ScenarioParams(returns, 0.95, 0.975)
+    )
+    stage = Decisions(params)
+    state = stage.fresh()
+    answers = [decided for item in items(ROWS, 250, None) for decided in stage.step(state, item)]
+    told = streams(answers)
+    last = told["risk.exposures"][-1].known_at
+    values = np.zeros(5)
+    for (_, symbol), held in state.positions.holdings.items():
+        values["ABCDE".index(symbol)] += float(held.quantity * state.positions.marks[symbol])
+
+    firm = next(each for each in told["risk.exposures"] if (each.scope, each.known_at) == ("firm:firm", last))
+
+    losses = Scenarios(-(values @ returns))
+    assert (firm.var, firm.es) == pytest.approx((losses.var(0.95), losses.es(0.975)), rel=1e-9)
+    warned = [each for each in told["risk.breaches"] if each.event == "RiskLimitBreached"]
+    assert warned[0].level == "soft"
+    assert warned[0].measured >= 2_000.0
 
 
 def test_pairs_of_currencies_are_rates_with_the_instant_of_their_mark():
