@@ -4,6 +4,7 @@ Rows are versions of limits, as people wrote them; `watch` compares what was mea
 and returns what has changed since it was last asked. The same measures at the same instants give the same events.
 """
 
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
@@ -169,7 +170,7 @@ class Watched:
 
 @dataclass
 class LimitWatch:
-    """The memory of all limits, one entry for each that was ever used to a half."""
+    """The memory of all limits, one entry for each that was ever used to a half or to its soft limit."""
 
     watched: dict[tuple[str, str], Watched] = field(default_factory=dict)
 
@@ -179,6 +180,7 @@ class RiskLimits:
 
     def __init__(self, rows: Iterable[RiskLimit] = ()) -> None:
         self.rows = tuple(rows)
+        self.scope_types = frozenset(row.scope_type for row in self.rows)
         self._found: dict[tuple[str, str, str], list[RiskLimit]] = {}
         for row in self.rows:
             same = self._found.setdefault((row.measure, row.scope_type, row.scope_id), [])
@@ -210,7 +212,8 @@ class RiskLimits:
 
     def next_change(self, after: int) -> int:
         """Return the first instant after another at which a row begins or ends, the greatest int64 for none."""
-        return next((edge for edge in self._edges if edge > after), FOREVER)
+        place = bisect_right(self._edges, after)
+        return self._edges[place] if place < len(self._edges) else FOREVER
 
 
 def watch(
@@ -234,7 +237,8 @@ def watch(
             continue
         used = limit.utilisation(value)
         key = scope, measure
-        if used < STEPS[0] and key not in state.watched:
+        first = STEPS[0] if limit.soft is None else min(STEPS[0], limit.utilisation(limit.soft))
+        if used < first and key not in state.watched:
             continue
         watched = state.watched.setdefault(key, Watched())
         if watched.day != day:

@@ -80,13 +80,7 @@ class ScenarioBook:
             raise ValueError(f"scenarios are finite returns, positions by scenarios; their shape is {shape}")
         self.scenarios = np.ascontiguousarray(self.scenarios, np.float64)
         self.values, self.earned = np.zeros(shape[0]), np.zeros(shape[1])
-        count = shape[1]
-        var_rank, es_rank = (
-            min(int(np.ceil(count * checked_confidence(each) - ROUNDING)), count) - 1
-            for each in (self.var_confidence, self.es_confidence)
-        )
-        es_count = count * (1.0 - self.es_confidence)
-        self._tail = _Tail(var_rank, es_rank, es_count)
+        self._tail = _tail_of(shape[1], self.var_confidence, self.es_confidence)
 
     def set_values(self, values: Floats) -> None:
         """Mark every position: the sums are made anew."""
@@ -142,6 +136,27 @@ class ScenarioBook:
         var = -self.values * self.scenarios[:, order[var_rank]]
         es = -self.values * (self.scenarios[:, tail] @ weights) / es_count
         return var, np.asarray(es)
+
+
+def _tail_of(count: int, var_confidence: float, es_confidence: float) -> _Tail:
+    var_rank, es_rank = (
+        min(int(np.ceil(count * checked_confidence(each) - ROUNDING)), count) - 1
+        for each in (var_confidence, es_confidence)
+    )
+    return _Tail(var_rank, es_rank, count * (1.0 - es_confidence))
+
+
+def measured_once(
+    values: Floats, scenarios: Floats, var_confidence: float = 0.99, es_confidence: float = 0.975
+) -> TailMeasures:
+    """Return VaR and ES of values (n,) under scenarios (n, s), without keeping a book; 0 where nothing is held."""
+    if not len(values):
+        return TailMeasures(0.0, 0.0)
+    earned = np.empty(scenarios.shape[1])
+    _sum(earned, scenarios, values)
+    return TailMeasures(
+        *_measured(earned, scenarios, 0, 0.0, *_tail_of(len(earned), var_confidence, es_confidence))
+    )
 
 
 @njit(cache=True, nogil=True)

@@ -4,7 +4,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from config.settings import Demand, Settings, SettingsError, compliance_params, feature_demand, universe_of
+from apps.risk_scenarios import scenarios_of
+from config.settings import (
+    Demand,
+    Settings,
+    SettingsError,
+    compliance_params,
+    feature_demand,
+    risk_limits,
+    universe_of,
+)
 from connectors.files.new_york import day_bounds
 from connectors.source import Commanded, TickSource
 from domain.instruments import Instrument, Split, Universe
@@ -204,4 +213,6 @@ def _desk_params(
         order_ttl_nanoseconds=base.venue.order_ttl_seconds * 1_000_000_000,
         limit_through_ticks=base.venue.limit_through_ticks,
         health_gates=base.quality.gates_trading,
+        risk_limits=risk_limits(settings),
+        risk_scenarios=scenarios_of(settings, universe),
     )

@@ -6,7 +6,8 @@ from typing import Literal
 
 import pydantic
 
-from config.settings import Section, SettingsError, path_of, refusal, yaml_values
+from config.base_settings import Section
+from config.settings import SettingsError, path_of, refusal, yaml_values
 from connectors.lake.schemas import DECISIONS, record_columns
 
 FILE = "audit.yaml"

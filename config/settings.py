@@ -5,7 +5,6 @@ import difflib
 import hashlib
 import io
 import typing
-from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,7 +12,8 @@ import msgspec
 import pydantic
 import yaml
 
-from config.venue_settings import VenueSettings
+from analytics.risk_limits import RiskLimit, RiskLimits
+from config.base_settings import Base, SizingSettings
 from domain.instruments import Instrument, Universe
 from features.catalogue import lines
 from features.comparison import Comparison, comparison_lines
@@ -27,8 +27,8 @@ from operators.compliance_rules import (
     rights_table,
     tolerances,
 )
-from operators.limit_rows import limit_table
-from operators.sizing import Rule, SizingParams
+from operators.limit_rows import instant, limit_table
+from operators.sizing import SizingParams
 from operators.strategy import Filter, Strategy, params_of
 from operators.strategy_reads import column, compares, comparisons_of, features_read, named, own_columns
 
@@ -38,102 +38,6 @@ DEFAULT = Path(__file__).parent
 
 class SettingsError(ValueError):
     """Configuration that cannot be used: says which file, what is wrong, what was given and what is allowed."""
-
-
-class Section(pydantic.BaseModel):
-    """A part of base.yaml; unknown keys and wrong types are refused."""
-
-    model_config = pydantic.ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-class Desk(Section):
-    """Who trades, and with what."""
-
-    account: str = "main"
-    desk: str = "equities"
-    trader: str = "desk.trader"
-    base_currency: str = "USD"
-    starting_cash: Decimal = pydantic.Field(default=Decimal(10_000_000), gt=0, strict=False)
-
-
-class BarSettings(Section):
-    """Which bars are made; see operators/bars.py."""
-
-    intervals_seconds: tuple[int, ...] = pydantic.Field(default=(1, 60, 300, 86_400), strict=False)
-    lateness_milliseconds: int = pydantic.Field(default=250, ge=0, lt=1000)
-    revision_horizon_seconds: int = pydantic.Field(default=1200, ge=0)
-
-
-class CrossSectionSettings(Section):
-    """Which features compare instruments, and how missing values count; see operators/cross_section.py."""
-
-    compare: tuple[str, ...] = pydantic.Field(default=(), strict=False)
-    carry_seconds: int = pydantic.Field(default=0, ge=0)
-    members_min: int = pydantic.Field(default=2, ge=1)
-
-
-class FeatureSettings(Section):
-    """Which bars features are read from; see operators/feature_rows.py."""
-
-    interval_seconds: int = pydantic.Field(default=60, ge=1)
-    revisable_seconds: int = pydantic.Field(default=1800, ge=0)
-    indicators: tuple[str, ...] = pydantic.Field(default=(), strict=False)
-    cross_section: CrossSectionSettings = CrossSectionSettings()
-
-
-class QualitySettings(Section):
-    """What is normal, and what is healthy; see operators/normalise.py and operators/health_kernel.py."""
-
-    jump_max: float = pydantic.Field(default=0.25, gt=0)
-    jump_confirmations: int = pydantic.Field(default=3, ge=1)
-    gates_trading: bool = True
-    flags_rows: bool = False
-    silence_multiple: int = pydantic.Field(default=4, ge=1)
-    silence_seconds_min: int = pydantic.Field(default=10, ge=1)
-    crossed_milliseconds_max: int = pydantic.Field(default=1000, ge=0)
-    sequences_dense: bool = False
-    gap_clears_seconds: int = pydantic.Field(default=5, ge=0)
-    refused_share_max: float = pydantic.Field(default=0.01, gt=0, lt=1)
-    refused_rows_min: int = pydantic.Field(default=10, ge=1)
-
-
-class SizingSettings(Section):
-    """How large a position is; see operators/sizing.py."""
-
-    volatility_target: float = pydantic.Field(default=0.10, gt=0)
-    volatility_floor: float = pydantic.Field(default=0.05, gt=0)
-    capital_fraction: float = pydantic.Field(default=0.05, gt=0, le=1)
-    notional_max: Decimal = pydantic.Field(default=Decimal(400_000), gt=0, strict=False)
-    no_trade_band: float = pydantic.Field(default=0.10, ge=0, lt=1)
-    rule: Rule = pydantic.Field(default=Rule.VOLATILITY_TARGET, strict=False)
-    notional_fixed: Decimal = pydantic.Field(default=Decimal(100_000), gt=0, strict=False)
-    kelly_fraction: float = pydantic.Field(default=0.25, gt=0, le=1)
-    kelly_edge: float = pydantic.Field(default=0.05, gt=0)
-    kelly_cap: float = pydantic.Field(default=0.10, gt=0, le=1)
-    risk_budget: float = pydantic.Field(default=0.0005, gt=0, le=1)
-    turnover_max: float = pydantic.Field(default=0.0, ge=0)
-
-    def params(self) -> SizingParams:
-        """Return the settings as the stage takes them."""
-        return SizingParams(**self.model_dump())
-
-
-class LakeSettings(Section):
-    """How results are filed; see connectors/lake."""
-
-    rows_per_file: int = pydantic.Field(default=262_144, ge=1024)
-
-
-class Base(Section):
-    """All of base.yaml."""
-
-    desk: Desk = Desk()
-    bars: BarSettings = BarSettings()
-    features: FeatureSettings = FeatureSettings()
-    quality: QualitySettings = QualitySettings()
-    sizing: SizingSettings = SizingSettings()
-    venue: VenueSettings = VenueSettings()
-    lake: LakeSettings = LakeSettings()
 
 
 class Listing(NamedTuple):
@@ -199,6 +103,7 @@ def read_settings(folder: Path | None = None) -> Settings:
     )
     compliance_params(settings, Universe(settings.listing.instruments))
     feature_demand(settings)
+    risk_limits(settings)
     return settings
 
 
@@ -294,6 +199,36 @@ def _input_file(path: Path, folder: Path | None, name: str) -> bytes:
             f"{path}: input file {name!r} is not in {folder or DEFAULT}; put it there, or give rows"
         )
     return file.read_bytes()
+
+
+def risk_limits(settings: Settings) -> RiskLimits:
+    """Return the limits of risk that are watched; raises SettingsError with the file and the row."""
+    defaults = {
+        name: value
+        for name, value in (settings.limits.get("defaults") or {}).items()
+        if name in RiskLimit.__struct_fields__
+    }
+    try:
+        return RiskLimits(
+            _risk_limit({**defaults, **row}) for row in settings.limits.get("risk_limits") or ()
+        )
+    except (ValueError, TypeError) as error:
+        raise SettingsError(f"{path_of(settings.folder, 'limits.yaml')}: {error}") from error
+
+
+def _risk_limit(row: dict[str, Any]) -> RiskLimit:
+    name, values = row.get("limit_id", "without limit_id"), dict(row)
+    for field in ("valid_from", "valid_to", "temporary_until"):
+        if values.get(field) is not None:
+            values[field] = instant(f"risk limit {name}: {field}", values[field])
+    unknown = sorted(set(values) - set(RiskLimit.__struct_fields__))
+    if unknown:
+        allowed = ", ".join(RiskLimit.__struct_fields__)
+        raise ValueError(f"risk limit {name}: unknown field {unknown[0]!r}; allowed: {allowed}")
+    try:
+        return msgspec.convert(values, RiskLimit)
+    except msgspec.ValidationError as error:
+        raise ValueError(f"{error} (risk limit {name})") from error
 
 
 def universe_of(settings: Settings, held: tuple[str, ...], known: tuple[Instrument, ...]) -> Universe:

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pydantic
 
-from config.settings import Section, path_of, refusal, yaml_values
+from config.base_settings import Section
+from config.settings import path_of, refusal, yaml_values
 
 FILE = "topics.yaml"
 DAY_MILLISECONDS = 86_400_000

@@ -139,8 +139,50 @@ class RiskSnapshot(Record, frozen=True, kw_only=True):
     drawdown: float
 
 
+class ScopeRisk(Record, frozen=True, kw_only=True):
+    """Where a scope (`strategy:trend`, `firm:firm`) stands: NAV, where its P&L came from, and its exposures.
+
+    Base currency. `pnl` = price + carry + fees + currency, exactly, and `nav` the account's starting cash and it; a
+    strategy is measured against the whole cash of its account. `sectors` and `currencies` have net values beside them,
+    currencies with their cash; `unconverted` are those without a rate, counted one for one. `mark_age_seconds` is that
+    of the oldest mark that is held, None where there is none; `var` and `es` are losses by historical scenarios, None
+    where the desk was given none.
+    """
+
+    scope: str
+    nav: Decimal
+    pnl: Decimal
+    price_pnl: Decimal
+    carry_pnl: Decimal
+    fees: Decimal
+    currency_pnl: Decimal
+    day_pnl: Decimal
+    drawdown: float
+    gross: float
+    net: float
+    long: float
+    short: float
+    beta_adjusted: float
+    leverage_gross: float
+    leverage_net: float
+    hhi: float
+    var: float | None = None
+    es: float | None = None
+    sectors: tuple[str, ...] = ()
+    sector_net: tuple[float, ...] = ()
+    currencies: tuple[str, ...] = ()
+    currency_net: tuple[float, ...] = ()
+    unconverted: tuple[str, ...] = ()
+    mark_age_seconds: float | None = None
+
+
 class Breach(Record, frozen=True, kw_only=True):
-    """`RiskLimitBreached`: a limit was crossed, by how much, and what was done about it."""
+    """A limit was crossed, by how much, and what was done about it; `event` says which way.
+
+    `RiskLimitBreached`, `RiskLimitCured`, and `RiskLimitUtilisation` for a step on the way; `remaining` is the level
+    that holds now, `first_seen_at` when the breach began (ns UTC), `cause` active (a trade of our own), passive (the
+    market) or pre-trade, `drivers` the largest positions of the scope.
+    """
 
     breach_id: str
     limit_id: str
@@ -149,6 +191,14 @@ class Breach(Record, frozen=True, kw_only=True):
     limit: float | None
     level: str
     action: str
+    event: str = "RiskLimitBreached"
+    measure: str = ""
+    utilisation: float | None = None
+    remaining: str = ""
+    cause: str = "pre-trade"
+    limit_version: int = 0
+    first_seen_at: int = 0
+    drivers: tuple[str, ...] = ()
 
 
 class Quarantined(Record, frozen=True, kw_only=True):

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 class Instrument(msgspec.Struct, frozen=True, kw_only=True):
     """One tradable instrument: `tick_size` in its currency, `lot_size` in units, `tier` names its collar.
 
-    `sector` is what it is compared within; an empty one is none. Quantities of orders and positions are whole numbers
-    of units, so that they are exact. A unit is one share or contract, or the step in which a coin is traded: with a
-    `unit` of 0.00001, 1.5 BTC are 150,000 units.
+    `sector` is what it is compared within; an empty one is not known. `beta` is against the index that the desk has
+    chosen. Quantities of orders and positions are whole numbers of units, so that they are exact. A unit is one share
+    or contract, or the step in which a coin is traded: with a `unit` of 0.00001, 1.5 BTC are 150,000 units.
     """
 
     name: str
@@ -27,6 +27,7 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True):
     tier: str = "liquid"
     tradable: bool = True
     sector: str = ""
+    beta: float = 1.0
 
     def __post_init__(self) -> None:
         """Refuse an instrument that could not be priced or sized."""

@@ -40,10 +40,12 @@ UNIVERSE = "universe"
 JOURNAL = "journal"
 AUDIT = "decisions"
 """The writer of the audit log that holds what was decided."""
-NOT_AUDITED = frozenset({"positions", "risk.snapshots"})
+NOT_AUDITED = frozenset({"positions", "risk.snapshots", "risk.exposures"})
 """What follows from executions and marks, and can be worked out again from them."""
 FEATURES = "features"
 EXECUTIONS = "oms.executions"
+EXPOSURES = "risk.exposures"
+"""Kept in the lake and not in the journal: a row of each scope each minute, which nobody looks up by its name."""
 PROGRESS = "execution.progress"
 PROMISES = "execution.promises"
 UNREADABLE = "quarantine.kafka"
@@ -189,6 +191,7 @@ def streams(decided: Decided) -> tuple[tuple[str, Sequence[Record]], ...]:
         ("oms.executions", decided.executions),
         ("positions", decided.positions),
         ("risk.snapshots", decided.snapshots),
+        (EXPOSURES, decided.exposures),
         ("risk.breaches", decided.breaches),
         ("risk.controls", decided.controls),
     )
@@ -270,7 +273,7 @@ def kept_rows(item: tuple[str, Any]) -> list[tuple[str, LakeItem]]:
 def kept_records(item: tuple[str, Any]) -> list[tuple[str, list[msgspec.Struct]]]:
     """Return the decision records that were read from a topic, for the journal."""
     kept = [read for _, read in kept_rows(item) if isinstance(read, Records) and read.records]
-    return [(JOURNAL, list(read.records)) for read in kept if read.topic != HEALTH]
+    return [(JOURNAL, list(read.records)) for read in kept if read.topic not in (HEALTH, EXPOSURES)]
 
 
 def kept_series(item: tuple[str, Any]) -> list[tuple[str, LakeItem]]:
@@ -340,5 +343,7 @@ def audit_entries(item: tuple[str, Decided]) -> list[tuple[str, AuditItem]]:
 def journal_entries(item: tuple[str, Decided]) -> list[tuple[str, list[msgspec.Struct]]]:
     """Return the decision records of a batch, for the journal, in the order of the business."""
     _, decided = item
-    records: list[msgspec.Struct] = [record for _, stream in streams(decided) for record in stream]
+    records: list[msgspec.Struct] = [
+        record for topic, stream in streams(decided) if topic != EXPOSURES for record in stream
+    ]
     return [(JOURNAL, records)] if records else []

@@ -12,6 +12,7 @@ from domain.decisions import (
     Direction,
     Position,
     RiskSnapshot,
+    ScopeRisk,
     Signal,
     Verdict,
 )
@@ -44,13 +45,14 @@ class Decided(NamedTuple):
     snapshots: list[RiskSnapshot]
     breaches: list[Breach]
     controls: list[Control]
+    exposures: list[ScopeRisk]
     arrived: int = 0
     progress: Progress | None = None
 
 
 def nothing_decided(watermark: int, arrived: int = 0) -> Decided:
     """Return an empty answer up to a watermark (ns UTC)."""
-    return Decided(watermark, [], [], [], [], [], [], [], [], [], [], [], arrived)
+    return Decided(watermark, [], [], [], [], [], [], [], [], [], [], [], [], arrived)
 
 
 class Score(NamedTuple):

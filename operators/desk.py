@@ -34,9 +34,9 @@ from operators.decision_records import (
 from operators.desk_holds import expire, refuse, withdraw
 from operators.desk_intents import intent_of
 from operators.desk_market import market_of
-from operators.desk_state import DeskParams, DeskState, Working, turn_over
+from operators.desk_state import BookBroken, DeskParams, DeskState, OrderBroken, Working, turn_over
 from operators.holds import Held, failing
-from operators.marks import exact_mark, split_mark
+from operators.marks import exact_mark, marked_at, split_mark
 from operators.order_rules import Applied
 from operators.orders import OrderState, apply_report
 from operators.positions import (
@@ -48,19 +48,12 @@ from operators.positions import (
     start_day,
     valuation,
 )
+from operators.risk_watch import RiskWatch
 from operators.sizing import Wanted, size_position
 from operators.venue_link import link_of
 from operators.venue_state import Top
 
 Watch = Callable[["Desk", Intent, Market], None]
-
-
-class BookBroken(RuntimeError):
-    """Cash and positions do not come to what was earned: the desk's books are wrong, so it stops."""
-
-
-class OrderBroken(RuntimeError):
-    """The venue reported what cannot be: the desk's picture of an order is wrong, so it stops."""
 
 
 class Desk:
@@ -75,6 +68,7 @@ class Desk:
         self.params, self.state, self.decided, self.watch = params, state, decided, watch
         self.venue = link_of(state.venue, params.venue)
         self.compliance = with_limits(params.compliance, state.controls.limits)
+        self.risk = RiskWatch(params, state, decided)
         self._index = params.universe.indices()
         self._strategy = {strategy.name: number for number, strategy in enumerate(params.strategies)}
 
@@ -93,10 +87,9 @@ class Desk:
         state = self.state
         split_at = self._split().effective_at if state.splits_done < len(self.params.splits) else END
         cancel_at = min((w.expires_at for w in state.working.values() if not w.cancelled), default=END)
-        hold_at = state.holds.next_at()
-        return min(
-            split_at, state.session_end_at, self.venue.next_due(), cancel_at, hold_at, state.snapshot_at
-        )
+        hold_at, risk_at = state.holds.next_at(), self.risk.next_due()
+        due = (split_at, state.session_end_at, self.venue.next_due(), cancel_at, hold_at, risk_at)
+        return min(*due, state.snapshot_at)
 
     def _split(self) -> Split:
         return self.params.splits[self.state.splits_done]
@@ -118,6 +111,9 @@ class Desk:
             expire(self, now_at)
         if state.snapshot_at <= now_at:
             self._snapshot(now_at)
+            state.snapshot_at += self.params.snapshot_nanoseconds
+        elif self.risk.next_due() <= now_at:
+            self._judge(now_at, is_active=False)
 
     def on_quote(self, which: int, now_at: int) -> None:
         """Let the venue see a new best quote of an instrument that it holds orders of."""
@@ -293,10 +289,13 @@ class Desk:
             settle(state.compliance, execution)
             instrument = self.params.universe.of(execution.symbol)
             if apply_execution(state.positions, execution, instrument.unit_multiplier) is not None:
+                self.risk.filled(execution)
                 self._position(*key, now_at, f"execution {execution.exec_id}")
                 turn_over(state, execution, instrument.unit_multiplier)
             if execution.ord_status in FINAL:
                 del state.working[key]
+        if any(isinstance(report, Execution) and report.last_qty for report in reports):
+            self._judge(now_at, is_active=True)
         self._look()
 
     def _look(self) -> None:
@@ -307,6 +306,7 @@ class Desk:
     def _mark_book(self, symbol: str, price: Decimal | None, instrument: Instrument) -> None:
         if price is not None:
             set_price(self.state.positions, symbol, price)
+            self.state.risk.ledger.mark(symbol, price, marked_at(self.state.marks[self._index[symbol]]))
             set_mark(self.state.compliance, symbol, price * instrument.unit_multiplier)
 
     def _mark_all(self) -> None:
@@ -315,33 +315,33 @@ class Desk:
             self._mark_book(symbol, exact_mark(self.state.marks[self._index[symbol]], instrument), instrument)
 
     def _position(self, strategy: str, symbol: str, now_at: int, cause: str) -> None:
-        book = self.state.positions
-        instrument = self.params.universe.of(symbol)
+        book, instrument = self.state.positions, self.params.universe.of(symbol)
         sequence = self.next_number("positions")
         self.decided.positions.append(position_of(book, strategy, instrument, now_at, cause, sequence))
 
     def _snapshot(self, now_at: int) -> None:
-        """Record where the account stands, and see how far every price has moved."""
+        """Record where the account and every scope stand, and judge them by the limits of risk."""
         self.state.volatility.observe(self.state.marks)
         self._mark_all()
-        value = valuation(self.state.positions)
-        self.decided.snapshots.append(
-            snapshot_of(self.params.account, value, now_at, self.next_number("snapshots"))
-        )
-        self.state.snapshot_at += self.params.snapshot_nanoseconds
+        value, number = valuation(self.state.positions), self.next_number("snapshots")
+        self.decided.snapshots.append(snapshot_of(self.params.account, value, now_at, number))
+        self.risk.tell(now_at)
+        self._judge(now_at, is_active=False)
+
+    def _judge(self, now_at: int, *, is_active: bool) -> None:
+        """Compare the book with the limits of risk, and cancel the orders of the scopes that are stopped."""
+        for scope in self.risk.judge(now_at, is_active=is_active):
+            self.cancel_all(now_at, scope)
 
     def _end_session(self, now_at: int) -> None:
         """Expire the day's orders, record every holding, and begin the next day."""
         state = self.state
         self._executed(self.venue.end_session(now_at), now_at)
-        self._mark_all()
-        for (strategy, symbol), held in state.positions.holdings.items():
-            if held.quantity or held.realised or held.fees:
-                self._position(strategy, symbol, now_at, "end of session")
-        self._reconcile()
+        self._record_holdings(now_at, "end of session")
         start_day(state.positions)
         state.volatility.end_session()
         state.turnover.clear()
+        self.risk.start_day()
         state.marks["prior_close"] = state.marks["last"]
         state.session_end_at = self.params.sessions.regular(now_at)[1]
 
@@ -350,7 +350,10 @@ class Desk:
         state, which = self.state, self._index[split.instrument]
         split_mark(state.marks, which, split.ratio)
         state.volatility.split(which, split.ratio)
-        for strategy in apply_split(state.positions, split.instrument, split.ratio):
+        changed = apply_split(state.positions, split.instrument, split.ratio)
+        price = state.positions.marks.get(split.instrument)
+        state.risk.ledger.split(split.instrument, split.ratio, price)
+        for strategy in changed:
             quantity = holding(state.positions, strategy, split.instrument).quantity
             set_position(
                 state.compliance, self.params.account, strategy, self.params.desk, split.instrument, quantity
@@ -361,15 +364,16 @@ class Desk:
         """End the input: whatever is still on its way or working ends with it, and every holding is recorded."""
         last_at = int(self.state.marks_at[0])
         self._executed(self.venue.end_session(last_at), last_at)
+        self._record_holdings(last_at, "end of input")
+        self._snapshot(last_at)
+
+    def _record_holdings(self, now_at: int, cause: str) -> None:
+        """Mark and record every holding, and check that the books agree."""
         self._mark_all()
         for (strategy, symbol), held in self.state.positions.holdings.items():
             if held.quantity or held.realised or held.fees:
-                self._position(strategy, symbol, last_at, "end of input")
+                self._position(strategy, symbol, now_at, cause)
         self._reconcile()
-        value = valuation(self.state.positions)
-        self.decided.snapshots.append(
-            snapshot_of(self.params.account, value, last_at, self.next_number("snapshots"))
-        )
 
     def _reconcile(self) -> None:
         """Check that cash and positions come to what was earned; a break stops the book."""
@@ -384,11 +388,10 @@ class Desk:
 
     def point(self, score: Score, stage: str, answer: str, text: str, cl_ord_id: str = "") -> None:
         """Record what a stage answered to a score."""
-        sequence = self.next_number("decision_points")
         signal_id = self.state.signal_ids.get((score.strategy, score.symbol), "")
-        self.decided.decision_points.append(
-            decision_point(score, signal_id, sequence, stage, answer, text, cl_ord_id)
-        )
+        number = self.next_number("decision_points")
+        made = decision_point(score, signal_id, number, stage, answer, text, cl_ord_id)
+        self.decided.decision_points.append(made)
 
     def next_number(self, stream: str) -> int:
         """Return the next number of a stream of records."""

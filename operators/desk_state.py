@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from analytics.risk_limits import RiskLimits
 from domain.instruments import Split, Universe
 from domain.market import END, MINUTE, SECOND, Ordered
 from domain.orders import NOTHING_ASKED, Execution, Progress
@@ -22,6 +23,7 @@ from operators.mark_volatility import MarkVolatility, fresh_volatility
 from operators.marks import fresh_marks
 from operators.orders import OrderState
 from operators.positions import PositionBook
+from operators.risk import RiskState, ScenarioParams
 from operators.sizing import SizingParams
 from operators.strategy import Strategy
 from operators.venue_link import RemoteState
@@ -34,6 +36,14 @@ SCANNED = ("marks", "marks_at", "walks", "walked_until", "told")
 """What changes without an event."""
 
 
+class BookBroken(RuntimeError):
+    """Cash and positions do not come to what was earned: the desk's books are wrong, so it stops."""
+
+
+class OrderBroken(RuntimeError):
+    """The venue reported what cannot be: the desk's picture of an order is wrong, so it stops."""
+
+
 @dataclass(frozen=True)
 class DeskParams:
     """What the desk is made of; `firm` accounts trade `strategies` in `universe`.
@@ -41,7 +51,8 @@ class DeskParams:
     `order_ttl_nanoseconds` after its entry a working order is cancelled; `limit_through_ticks` is how far beyond the
     opposite quote its limit lies; `starting_cash` in base currency; `remote_venue` says that the venue is a worker
     elsewhere, which then needs a latency. `health_gates` says whether the health of an instrument's data decides
-    what may be sent (PT-12).
+    what may be sent (PT-12). `risk_limits` are watched after each fill and each minute, and `risk_scenarios`
+    are what VaR is told by.
     """
 
     universe: Universe
@@ -61,6 +72,8 @@ class DeskParams:
     snapshot_nanoseconds: int = MINUTE
     remote_venue: bool = False
     health_gates: bool = True
+    risk_limits: RiskLimits = field(default_factory=RiskLimits)
+    risk_scenarios: ScenarioParams | None = None
 
     def __post_init__(self) -> None:
         """Refuse a venue elsewhere that answers at the instant of the asking: the desk could not wait for it."""
@@ -123,6 +136,7 @@ class DeskState:
     health: HealthBook = field(default_factory=HealthBook)
     turnover: dict[str, Decimal] = field(default_factory=dict)
     holds: HoldQueue = field(default_factory=HoldQueue)
+    risk: RiskState = field(default_factory=RiskState)
     events: int = 0
     packed: tuple[int, bytes] = field(default=(-1, b""), repr=False, compare=False)
 
@@ -134,9 +148,9 @@ class DeskState:
         return {name: getattr(self, name) for name in SCANNED}, self.packed[1]
 
     def __setstate__(self, stored: tuple[dict[str, Any], bytes]) -> None:
-        """Be what was stored, also by a version that knew of no health."""
+        """Be what was stored, also by a version that knew of no health or risk."""
         scanned, rest = stored
-        self.health = HealthBook()
+        self.health, self.risk = HealthBook(), RiskState()
         for name, value in {**scanned, **pickle.loads(rest)}.items():  # noqa: S301  packed by this class
             setattr(self, name, value)
         self.packed = (self.events, rest)

@@ -145,3 +145,21 @@ def exact_mark(mark: NDArray[np.void], instrument: Instrument) -> Decimal | None
     """Return the mark in half ticks, exact; None where there is none."""
     price = mark_price(mark)
     return exact_price(price, instrument.tick_size / 2) if price > 0 else None
+
+
+def marked_at(mark: NDArray[np.void]) -> int:
+    """Return when an instrument was quoted or traded last (ns UTC), 0 where it never was."""
+    return int(max(mark["quote_at"], mark["last_at"]))
+
+
+def limit_price(
+    mark: NDArray[np.void], instrument: Instrument, sign: int, through_ticks: int
+) -> Decimal | None:
+    """Return a limit a few ticks beyond the opposite quote, beyond the mark where it is not quoted."""
+    bid, ask = float(mark["bid"]), float(mark["ask"])
+    opposite = ask if sign > 0 else bid
+    price = opposite if opposite > 0 and not bid > ask else mark_price(mark)
+    if not price > 0:
+        return None
+    through = sign * through_ticks * instrument.tick_size
+    return max(exact_price(price, instrument.tick_size, sign) + through, instrument.tick_size)

@@ -24,6 +24,7 @@ from domain.decisions import (
     Position,
     Quarantined,
     RiskSnapshot,
+    ScopeRisk,
     Signal,
     Verdict,
 )
@@ -121,6 +122,7 @@ DECISIONS: dict[str, type[msgspec.Struct]] = {
     "oms.executions": Execution,
     "positions": Position,
     "risk.snapshots": RiskSnapshot,
+    "risk.exposures": ScopeRisk,
     "risk.breaches": Breach,
     "risk.controls": Control,
     "decision_points": DecisionPoint,

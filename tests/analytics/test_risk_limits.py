@@ -170,6 +170,10 @@ def test_a_measure_whose_low_values_are_bad_breaches_from_above():
     assert [event[:3] for event in events] == [("Breached", 5.0, "soft"), ("Breached", 4.0, "hard")]
 
 
+def test_a_soft_limit_below_the_first_step_warns_too():
+    assert named(walk(RiskLimits([row(soft=20.0)]), [19.0, 20.0])) == [("Breached", 20.0, "soft", "warn")]
+
+
 def test_a_value_that_is_not_known_changes_nothing():
     assert walk(RiskLimits([row()]), [float("nan")]) == []
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analytics.loss_distributions import Scenarios
-from analytics.scenario_book import CHANGES_MAX, ScenarioBook
+from analytics.scenario_book import CHANGES_MAX, ScenarioBook, measured_once
 
 CHANGE = st.tuples(st.integers(0, 7), st.floats(-1e7, 1e7))
 
@@ -108,6 +108,14 @@ def test_an_order_that_is_asked_of_changes_nothing():
 
     assert (hedge.after, hedge.var) == ((0.0, 0.0), -before[0].var)
     assert (book.measures(), book.earned.tolist()) == before
+
+
+def test_what_is_measured_once_is_what_a_book_says():
+    book, values = ScenarioBook(scenarios()), np.linspace(-1e6, 2e6, 8)
+    book.set_values(values)
+
+    assert measured_once(values, scenarios()) == book.measures()
+    assert tuple(measured_once(np.array([]), scenarios()[:0])) == (0.0, 0.0)
 
 
 def test_nonsense_is_refused():

@@ -1,0 +1,113 @@
+"""The sections of base.yaml: what each key may be, and what it is where it is left out."""
+
+from decimal import Decimal
+
+import pydantic
+
+from config.venue_settings import VenueSettings
+from operators.sizing import Rule, SizingParams
+
+
+class Section(pydantic.BaseModel):
+    """A part of base.yaml; unknown keys and wrong types are refused."""
+
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Desk(Section):
+    """Who trades, and with what."""
+
+    account: str = "main"
+    desk: str = "equities"
+    trader: str = "desk.trader"
+    base_currency: str = "USD"
+    starting_cash: Decimal = pydantic.Field(default=Decimal(10_000_000), gt=0, strict=False)
+
+
+class BarSettings(Section):
+    """Which bars are made; see operators/bars.py."""
+
+    intervals_seconds: tuple[int, ...] = pydantic.Field(default=(1, 60, 300, 86_400), strict=False)
+    lateness_milliseconds: int = pydantic.Field(default=250, ge=0, lt=1000)
+    revision_horizon_seconds: int = pydantic.Field(default=1200, ge=0)
+
+
+class CrossSectionSettings(Section):
+    """Which features compare instruments, and how missing values count; see operators/cross_section.py."""
+
+    compare: tuple[str, ...] = pydantic.Field(default=(), strict=False)
+    carry_seconds: int = pydantic.Field(default=0, ge=0)
+    members_min: int = pydantic.Field(default=2, ge=1)
+
+
+class FeatureSettings(Section):
+    """Which bars features are read from; see operators/feature_rows.py."""
+
+    interval_seconds: int = pydantic.Field(default=60, ge=1)
+    revisable_seconds: int = pydantic.Field(default=1800, ge=0)
+    indicators: tuple[str, ...] = pydantic.Field(default=(), strict=False)
+    cross_section: CrossSectionSettings = CrossSectionSettings()
+
+
+class QualitySettings(Section):
+    """What is normal, and what is healthy; see operators/normalise.py and operators/health_kernel.py."""
+
+    jump_max: float = pydantic.Field(default=0.25, gt=0)
+    jump_confirmations: int = pydantic.Field(default=3, ge=1)
+    gates_trading: bool = True
+    flags_rows: bool = False
+    silence_multiple: int = pydantic.Field(default=4, ge=1)
+    silence_seconds_min: int = pydantic.Field(default=10, ge=1)
+    crossed_milliseconds_max: int = pydantic.Field(default=1000, ge=0)
+    sequences_dense: bool = False
+    gap_clears_seconds: int = pydantic.Field(default=5, ge=0)
+    refused_share_max: float = pydantic.Field(default=0.01, gt=0, lt=1)
+    refused_rows_min: int = pydantic.Field(default=10, ge=1)
+
+
+class SizingSettings(Section):
+    """How large a position is; see operators/sizing.py."""
+
+    volatility_target: float = pydantic.Field(default=0.10, gt=0)
+    volatility_floor: float = pydantic.Field(default=0.05, gt=0)
+    capital_fraction: float = pydantic.Field(default=0.05, gt=0, le=1)
+    notional_max: Decimal = pydantic.Field(default=Decimal(400_000), gt=0, strict=False)
+    no_trade_band: float = pydantic.Field(default=0.10, ge=0, lt=1)
+    rule: Rule = pydantic.Field(default=Rule.VOLATILITY_TARGET, strict=False)
+    notional_fixed: Decimal = pydantic.Field(default=Decimal(100_000), gt=0, strict=False)
+    kelly_fraction: float = pydantic.Field(default=0.25, gt=0, le=1)
+    kelly_edge: float = pydantic.Field(default=0.05, gt=0)
+    kelly_cap: float = pydantic.Field(default=0.10, gt=0, le=1)
+    risk_budget: float = pydantic.Field(default=0.0005, gt=0, le=1)
+    turnover_max: float = pydantic.Field(default=0.0, ge=0)
+
+    def params(self) -> SizingParams:
+        """Return the settings as the stage takes them."""
+        return SizingParams(**self.model_dump())
+
+
+class LakeSettings(Section):
+    """How results are filed; see connectors/lake."""
+
+    rows_per_file: int = pydantic.Field(default=262_144, ge=1024)
+
+
+class RiskSettings(Section):
+    """What VaR of the live book is told by: a file of returns (from the configuration's folder)."""
+
+    scenarios: str | None = None
+    var_confidence: float = pydantic.Field(default=0.99, gt=0.5, lt=1)
+    es_confidence: float = pydantic.Field(default=0.975, gt=0.5, lt=1)
+
+
+class Base(Section):
+    """All of base.yaml."""
+
+    desk: Desk = Desk()
+    bars: BarSettings = BarSettings()
+    features: FeatureSettings = FeatureSettings()
+    quality: QualitySettings = QualitySettings()
+    sizing: SizingSettings = SizingSettings()
+    venue: VenueSettings = VenueSettings()
+    lake: LakeSettings = LakeSettings()
+    risk: RiskSettings = RiskSettings()
