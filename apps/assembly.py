@@ -156,4 +156,5 @@ def _desk_params(
         order_ttl_nanoseconds=base.venue.order_ttl_seconds * 1_000_000_000,
         limit_through_ticks=base.venue.limit_through_ticks,
         health_gates=base.quality.gates_trading,
+        answer_nanoseconds=base.venue.answer_seconds * SECOND,
     )

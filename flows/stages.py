@@ -34,6 +34,8 @@ FEATURES = "features"
 EXECUTIONS = "oms.executions"
 PROGRESS = "execution.progress"
 PROMISES = "execution.promises"
+OF_A_LYING_VENUE = ("oms.requests", "oms.reports", "oms.refusals", "oms.drop_copy")
+"""Topics on which only a venue inside the desk that may lie has anything to say."""
 UNREADABLE = "quarantine.kafka"
 """The quarantine of messages that the decisions worker could not read."""
 NOTES: dict[str, type[msgspec.Struct]] = {PROGRESS: Progress, PROMISES: Promise}
@@ -153,6 +155,11 @@ def streams(decided: Decided) -> tuple[tuple[str, Sequence[msgspec.Struct]], ...
         ("risk.snapshots", decided.snapshots),
         ("risk.breaches", decided.breaches),
         ("risk.controls", decided.controls),
+        ("oms.requests", decided.requests),
+        ("oms.reports", decided.reports),
+        ("oms.refusals", decided.refusals),
+        ("oms.drop_copy", decided.drop_copy),
+        ("oms.breaks", decided.breaks),
     )
 
 

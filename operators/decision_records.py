@@ -17,6 +17,13 @@ from domain.decisions import (
 from domain.envelope import record_id
 from domain.instruments import Instrument
 from domain.market import ScoreReason
+from domain.order_messages import (
+    DropCopy,
+    OrderCancelReject,
+    OrderReport,
+    OrderRequest,
+    ReconciliationBreak,
+)
 from domain.orders import Execution, Intent, Order, OrderCancelRequest, Progress
 from operators.compliance import Assessment
 from operators.positions import PositionBook, Valuation, holding
@@ -43,13 +50,18 @@ class Decided(NamedTuple):
     snapshots: list[RiskSnapshot]
     breaches: list[Breach]
     controls: list[Control]
+    requests: list[OrderRequest]
+    reports: list[OrderReport]
+    refusals: list[OrderCancelReject]
+    drop_copy: list[DropCopy]
+    breaks: list[ReconciliationBreak]
     arrived: int = 0
     progress: Progress | None = None
 
 
 def nothing_decided(watermark: int, arrived: int = 0) -> Decided:
     """Return an empty answer up to a watermark (ns UTC)."""
-    return Decided(watermark, [], [], [], [], [], [], [], [], [], [], [], arrived)
+    return Decided(watermark, [], [], [], [], [], [], [], [], [], [], [], [], [], [], [], [], arrived)
 
 
 class Score(NamedTuple):

@@ -15,16 +15,15 @@ from domain.instruments import Instrument, Split
 from domain.market import END, ScoreReason, Session
 from domain.money import exact_price
 from domain.order_messages import Report
-from domain.orders import FINAL, Execution, Intent, OrdType, Side, TimeInForce
-from operators.compliance import count_message, decide
-from operators.compliance_state import Standing, set_mark, set_position, set_standing, settle
+from domain.orders import Intent, OrdType, Side, TimeInForce
+from operators.compliance import decide
+from operators.compliance_state import Standing, set_mark, set_position, set_standing
 from operators.compliance_view import Market, Reference, Watermarks, choose_reference
 from operators.controls import is_of, with_limits
 from operators.decision_records import (
     Decided,
     Score,
     breach_of,
-    cancel_of,
     decision_point,
     order_of,
     position_of,
@@ -32,13 +31,12 @@ from operators.decision_records import (
     snapshot_of,
     verdict_of,
 )
+from operators.desk_orders import ask_overdue, cancel, next_question, settle_session, take_reports, tell_open
 from operators.desk_state import DeskParams, DeskState, Working
 from operators.health import binding
 from operators.marks import exact_mark, mark_price, split_mark
-from operators.order_rules import Applied
-from operators.orders import OrderState, apply_report
+from operators.order_ledger import enter
 from operators.positions import (
-    apply_execution,
     apply_split,
     holding,
     reconcile,
@@ -55,10 +53,6 @@ class BookBroken(RuntimeError):
     """Cash and positions do not come to what was earned: the desk's books are wrong, so it stops."""
 
 
-class OrderBroken(RuntimeError):
-    """The venue reported what cannot be: the desk's picture of an order is wrong, so it stops."""
-
-
 class Desk:
     """One walk of the desk over one ordered batch; what it decides is added to `decided`."""
 
@@ -66,6 +60,7 @@ class Desk:
         self.params, self.state, self.decided = params, state, decided
         self.venue = link_of(state.venue, params.venue)
         self.compliance = with_limits(params.compliance, state.controls.limits)
+        self.lies = params.venue.line is not None
         self._index = params.universe.indices()
         self._strategy = {strategy.name: number for number, strategy in enumerate(params.strategies)}
 
@@ -84,7 +79,10 @@ class Desk:
         state = self.state
         split_at = self._split().effective_at if state.splits_done < len(self.params.splits) else END
         cancel_at = min((w.expires_at for w in state.working.values() if not w.cancelled), default=END)
-        return min(split_at, state.session_end_at, self.venue.next_due(), cancel_at, state.snapshot_at)
+        asked_at = next_question(self) if self.lies else END
+        return min(
+            split_at, state.session_end_at, self.venue.next_due(), cancel_at, asked_at, state.snapshot_at
+        )
 
     def _split(self) -> Split:
         return self.params.splits[self.state.splits_done]
@@ -101,7 +99,9 @@ class Desk:
             self._executed(self.venue.due(lambda which: self._top(which, now_at), now_at), now_at)
         for working in list(state.working.values()):
             if working.expires_at <= now_at and not working.cancelled:
-                self._cancel(working, "its time is over", now_at)
+                cancel(self, working, "its time is over", now_at)
+        if self.lies:
+            ask_overdue(self, now_at)
         if state.snapshot_at <= now_at:
             self._snapshot(now_at)
 
@@ -124,13 +124,13 @@ class Desk:
         if not score.changed and score.reason == ScoreReason.OUTSIDE_SESSION and not self._regular(now_at):
             return
         if score.changed:
-            signal = signal_of(score, self._next("signals"))
+            signal = signal_of(score, self.next("signals"))
             state.signal_ids[score.strategy, score.symbol] = signal.signal_id
             self.decided.signals.append(signal)
         working = state.working.get((score.strategy, score.symbol))
         if working is not None:
             if not working.cancelled:
-                self._cancel(working, "the strategy has a new score", now_at)
+                cancel(self, working, "the strategy has a new score", now_at)
             self._settle(score, unsettled=True)
             self._point(
                 score, "orders", "wait", f"order {working.state.order.cl_ord_id} is being cancelled first"
@@ -161,12 +161,12 @@ class Desk:
         self.decided.intents.append(intent)
         self._stand(score.known_at)
         assessment = decide(self.state.compliance, self.compliance, intent, self._market(intent, instrument))
-        verdict = verdict_of(intent, assessment, self._next("verdicts"))
+        verdict = verdict_of(intent, assessment, self.next("verdicts"))
         self.decided.verdicts.append(verdict)
         for request in assessment.kills:
             check = next(c for c in assessment.checks if c.code == request.code and c.scope == request.scope)
             self.decided.breaches.append(
-                breach_of(request.scope, check, str(request.mode), score.known_at, self._next("breaches"))
+                breach_of(request.scope, check, str(request.mode), score.known_at, self.next("breaches"))
             )
         reducing = abs(held + change) < abs(held)
         if verdict.kind is not VerdictKind.APPROVED:
@@ -176,17 +176,17 @@ class Desk:
                 self.cancel_all(score.known_at)
             return
         self._settle(score, unsettled=held + change != target or reducing)
-        order = order_of(intent, verdict, assessment.order_qty, self._next("orders"))
+        order = order_of(intent, verdict, assessment.order_qty, self.next("orders"))
         self.decided.orders.append(order)
         self._point(score, "orders", "sent", f"{order.order_qty} at {order.price}", intent.cl_ord_id)
         self.state.working[(score.strategy, score.symbol)] = Working(
-            OrderState(order), score.known_at + self.params.order_ttl_nanoseconds
+            enter(self.state.ledger, order), score.known_at + self.params.order_ttl_nanoseconds
         )
         which = self._index[score.symbol]
         self.venue.send(order, which, instrument.tick_size, score.known_at)
 
     def _intent(self, score: Score, instrument: Instrument, held: int, change: int, target: int) -> Intent:
-        now_at, sequence = score.known_at, self._next("intents")
+        now_at, sequence = score.known_at, self.next("intents")
         lasting = record_id("intent", score.strategy, score.symbol, now_at, sequence)
         side = Side.BUY if change > 0 else (Side.SELL if held > 0 else Side.SELL_SHORT)
         return Intent(
@@ -272,40 +272,15 @@ class Desk:
     def _top(self, which: int, now_at: int) -> Top:
         return Top.of(self.state.marks[which], is_open=self._regular(now_at))
 
-    def _cancel(self, working: Working, text: str, now_at: int) -> None:
-        """Ask the venue to cancel what is left of an order; `text` says why."""
-        order = working.state.order
-        working.cancelled = True
-        tier = self.params.universe.of(order.symbol).tier
-        count_message(self.state.compliance, self.compliance, order, tier, now_at)
-        request = cancel_of(order, text, now_at, self._next("orders"))
-        self.decided.cancels.append(request)
-        self.venue.cancel(request)
-
     def cancel_all(self, now_at: int, scope: str = "firm:") -> None:
         """Ask the venue to cancel all orders of a kill scope."""
         for working in self.state.working.values():
             if not working.cancelled and is_of(working.state.order, scope):
-                self._cancel(working, "trading was stopped", now_at)
+                cancel(self, working, "trading was stopped", now_at)
 
     def _executed(self, reports: list[Report], now_at: int) -> None:
-        """Hand execution reports to orders, compliance and positions, and record what changed."""
-        state = self.state
-        for execution in reports:
-            if not isinstance(execution, Execution):
-                continue
-            key = (execution.strategy, execution.symbol)
-            working = state.working[key]
-            applied = apply_report(working.state, execution)
-            if applied is not Applied.APPLIED:
-                raise OrderBroken(f"execution {execution.exec_id} of order {execution.order_id}: {applied}")
-            self.decided.executions.append(execution)
-            settle(state.compliance, execution)
-            instrument = self.params.universe.of(execution.symbol)
-            if apply_execution(state.positions, execution, instrument.multiplier) is not None:
-                self._position(*key, now_at, f"execution {execution.exec_id}")
-            if execution.ord_status in FINAL:
-                del state.working[key]
+        """Hand reports to orders, compliance and positions."""
+        take_reports(self, reports, now_at)
         self._look()
 
     def _look(self) -> None:
@@ -323,29 +298,32 @@ class Desk:
             instrument = self.params.universe.of(symbol)
             self._mark_book(symbol, exact_mark(self.state.marks[self._index[symbol]], instrument), instrument)
 
-    def _position(self, strategy: str, symbol: str, now_at: int, cause: str) -> None:
+    def position(self, strategy: str, symbol: str, now_at: int, cause: str) -> None:
+        """Record a holding as it is now, and why."""
         book = self.state.positions
         instrument = self.params.universe.of(symbol)
-        sequence = self._next("positions")
+        sequence = self.next("positions")
         self.decided.positions.append(position_of(book, strategy, instrument, now_at, cause, sequence))
 
     def _snapshot(self, now_at: int) -> None:
         """Record where the account stands."""
         self._mark_all()
         value = valuation(self.state.positions)
-        self.decided.snapshots.append(
-            snapshot_of(self.params.account, value, now_at, self._next("snapshots"))
-        )
+        self.decided.snapshots.append(snapshot_of(self.params.account, value, now_at, self.next("snapshots")))
         self.state.snapshot_at += self.params.snapshot_nanoseconds
 
     def _end_session(self, now_at: int) -> None:
         """Expire the day's orders, record every holding, and begin the next day."""
         state = self.state
         self._executed(self.venue.end_session(now_at), now_at)
+        if self.lies:
+            settle_session(self, now_at)
+        else:
+            tell_open(self, now_at)
         self._mark_all()
         for (strategy, symbol), held in state.positions.holdings.items():
             if held.quantity or held.realised or held.fees:
-                self._position(strategy, symbol, now_at, "end of session")
+                self.position(strategy, symbol, now_at, "end of session")
         self._reconcile()
         start_day(state.positions)
         state.marks["prior_close"] = state.marks["last"]
@@ -360,20 +338,22 @@ class Desk:
             set_position(
                 state.compliance, self.params.account, strategy, self.params.desk, split.instrument, quantity
             )
-            self._position(strategy, split.instrument, now_at, f"split {split.ratio} for 1")
+            self.position(strategy, split.instrument, now_at, f"split {split.ratio} for 1")
 
     def close(self) -> None:
         """End the input: whatever is still on its way or working ends with it, and every holding is recorded."""
         last_at = int(self.state.marks_at[0])
         self._executed(self.venue.end_session(last_at), last_at)
+        if self.lies:
+            settle_session(self, last_at, last=True)
         self._mark_all()
         for (strategy, symbol), held in self.state.positions.holdings.items():
             if held.quantity or held.realised or held.fees:
-                self._position(strategy, symbol, last_at, "end of input")
+                self.position(strategy, symbol, last_at, "end of input")
         self._reconcile()
         value = valuation(self.state.positions)
         self.decided.snapshots.append(
-            snapshot_of(self.params.account, value, last_at, self._next("snapshots"))
+            snapshot_of(self.params.account, value, last_at, self.next("snapshots"))
         )
 
     def _reconcile(self) -> None:
@@ -388,13 +368,13 @@ class Desk:
         self.state.unsettled[self._strategy[score.strategy], self._index[score.symbol]] = unsettled
 
     def _point(self, score: Score, stage: str, answer: str, text: str, cl_ord_id: str = "") -> None:
-        sequence = self._next("decision_points")
+        sequence = self.next("decision_points")
         signal_id = self.state.signal_ids.get((score.strategy, score.symbol), "")
         self.decided.decision_points.append(
             decision_point(score, signal_id, sequence, stage, answer, text, cl_ord_id)
         )
 
-    def _next(self, stream: str) -> int:
+    def next(self, stream: str) -> int:
         """Return the next number of a stream of records."""
         self.state.sequences[stream] = number = self.state.sequences.get(stream, 0) + 1
         return number

@@ -18,6 +18,7 @@ from operators.compliance_state import ComplianceState
 from operators.controls import ControlState
 from operators.health import HealthBook
 from operators.marks import fresh_marks
+from operators.order_ledger import Ledger
 from operators.orders import OrderState
 from operators.positions import PositionBook
 from operators.sizing import SizingParams
@@ -39,7 +40,7 @@ class DeskParams:
     `order_ttl_nanoseconds` after its entry a working order is cancelled; `limit_through_ticks` is how far beyond the
     opposite quote its limit lies; `starting_cash` in base currency; `remote_venue` says that the venue is a worker
     elsewhere, which then needs a latency. `health_gates` says whether the health of an instrument's data decides
-    what may be sent (PT-12).
+    what may be sent (PT-12). After `answer_nanoseconds` without an answer a venue that lies is asked for it.
     """
 
     universe: Universe
@@ -59,6 +60,7 @@ class DeskParams:
     snapshot_nanoseconds: int = MINUTE
     remote_venue: bool = False
     health_gates: bool = True
+    answer_nanoseconds: int = 5 * SECOND
 
     def __post_init__(self) -> None:
         """Refuse a venue elsewhere that answers at the instant of the asking: the desk could not wait for it."""
@@ -66,6 +68,10 @@ class DeskParams:
             raise ValueError(
                 "a venue in a worker of its own needs a latency of at least 1 ns; "
                 f"{self.venue.latency_nanoseconds} was given"
+            )
+        if self.remote_venue and self.venue.line is not None:
+            raise ValueError(
+                "a venue in a worker of its own does not lie; leave out `venue.line`, or run it embedded"
             )
 
 
@@ -89,6 +95,9 @@ class Walk:
 @dataclass
 class DeskState:
     """All the memory of one book; `walks` are the batches that are not walked to their end yet.
+
+    `ledger` holds the orders that work, and of a venue that lies those of the day; `settled` are the ones of them that
+    were over when the last session ended.
 
     The desk stands at `walked_until` (ns UTC): what is before it was decided, and nothing else.
 
@@ -114,6 +123,8 @@ class DeskState:
     told: Progress = NOTHING_ASKED
     controls: ControlState = field(default_factory=ControlState)
     health: HealthBook = field(default_factory=HealthBook)
+    ledger: Ledger = field(default_factory=Ledger)
+    settled: set[str] = field(default_factory=set)
     events: int = 0
     packed: tuple[int, bytes] = field(default=(-1, b""), repr=False, compare=False)
 
@@ -125,11 +136,13 @@ class DeskState:
         return {name: getattr(self, name) for name in SCANNED}, self.packed[1]
 
     def __setstate__(self, stored: tuple[dict[str, Any], bytes]) -> None:
-        """Be what was stored, also by a version that knew of no health."""
+        """Be what was stored, also by a version that knew of no health, or of no ledger."""
         scanned, rest = stored
-        self.health = HealthBook()
+        self.health, self.ledger, self.settled = HealthBook(), Ledger(), set()
         for name, value in {**scanned, **pickle.loads(rest)}.items():  # noqa: S301  packed by this class
             setattr(self, name, value)
+        for working in self.working.values():
+            self.ledger.orders.setdefault(working.state.order.order_id, working.state)
         self.packed = (self.events, rest)
 
 

@@ -67,6 +67,7 @@ def _register() -> None:
         indicators,
         instruments,
         lake,
+        orders,
         replay,
         run,
         serve_recording,
@@ -79,6 +80,9 @@ def _register() -> None:
     app.command("serve-recording")(serve_recording.serve_recording)
     app.command("adjust")(adjust.adjust)
     app.command("explain")(explain.explain)
+    app.command("orders")(orders.orders)
+    app.command("positions")(orders.positions)
+    app.command("reconcile")(orders.reconcile)
     app.command("doctor")(doctor.doctor)
     app.command("kill")(commands.kill)
     app.command("release")(commands.release)
