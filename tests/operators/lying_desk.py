@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -13,6 +14,7 @@ from operators.venue_params import SECOND, Latency, LatencyKind, LineParams, Ven
 from tests.operators import decision_case
 
 ROWS = 3000
+TOLERANCE = Decimal("0.005")
 LINE = LineParams(
     lost_acknowledgements=0.25,
     late_fills=0.3,
