@@ -215,4 +215,5 @@ def _desk_params(
         health_gates=base.quality.gates_trading,
         risk_limits=risk_limits(settings),
         risk_scenarios=scenarios_of(settings, universe),
+        answer_nanoseconds=base.venue.answer_seconds * SECOND,
     )

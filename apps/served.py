@@ -49,7 +49,17 @@ from connectors.tick_input import Pace, Stop, TickInput
 from connectors.websocket.live_ticks import LiveTicks
 from feature_repo.declarations import declarations
 from flows import served_decisions, served_execution, served_market_data, sinks
-from flows.stages import BOOK, EXECUTIONS, NOTES, PROGRESS, PROMISES, UNREADABLE, KeptFeatures, Stages
+from flows.stages import (
+    BOOK,
+    EXECUTIONS,
+    NOTES,
+    OF_A_LYING_VENUE,
+    PROGRESS,
+    PROMISES,
+    UNREADABLE,
+    KeptFeatures,
+    Stages,
+)
 from operators.backlog import Backlog
 from operators.controls import Before
 from operators.decisions import Decisions
@@ -57,8 +67,8 @@ from operators.venue_stage import VenueStage
 
 SCORED = "scored"
 MARKET_TOPICS = (*MARKET, *MARKET_RECORDS, "quarantine.market_data")
-DECISION_TOPICS = tuple(DECISIONS)
-SENT_TOPICS = tuple(topic for topic in DECISIONS if topic != EXECUTIONS)
+DECISION_TOPICS = tuple(topic for topic in DECISIONS if topic not in OF_A_LYING_VENUE)
+SENT_TOPICS = tuple(topic for topic in DECISION_TOPICS if topic != EXECUTIONS)
 BOOK_WORKERS = ("decisions", "execution")
 """Those that read every shard, and are not ready before each has spoken."""
 BATCHES_AHEAD = 512

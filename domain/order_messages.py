@@ -89,8 +89,15 @@ class OrderReport(Execution, frozen=True, kw_only=True):
     poss_dup: bool = msgspec.field(default=False, name="PossDupFlag")
 
 
+class DropCopy(OrderReport, frozen=True, kw_only=True):
+    """`oms.drop_copy`: a report as it stands on the venue's second line."""
+
+
 class OrderCancelReject(Record, frozen=True, kw_only=True):
-    """`OrderCancelRejected` (FIX 35=9): a cancel or a replace that the venue refuses, and the order's state."""
+    """`OrderCancelRejected` (FIX 35=9): a cancel or a replace that the venue refuses, and the order's state.
+
+    `cxl_rej_reason` is one of `CxlRejReason`.
+    """
 
     cl_ord_id: str = msgspec.field(name="ClOrdID")
     orig_cl_ord_id: str = msgspec.field(name="OrigClOrdID")
@@ -100,7 +107,7 @@ class OrderCancelReject(Record, frozen=True, kw_only=True):
     symbol: str = msgspec.field(name="Symbol")
     ord_status: OrdStatus = msgspec.field(name="OrdStatus")
     cxl_rej_response_to: CxlRejResponseTo = msgspec.field(name="CxlRejResponseTo")
-    cxl_rej_reason: CxlRejReason = msgspec.field(name="CxlRejReason")
+    cxl_rej_reason: int = msgspec.field(name="CxlRejReason")
     transact_time: int = msgspec.field(name="TransactTime")
     text: str = msgspec.field(default="", name="Text")
 

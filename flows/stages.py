@@ -48,6 +48,8 @@ EXPOSURES = "risk.exposures"
 """Kept in the lake and not in the journal: a row of each scope each minute, which nobody looks up by its name."""
 PROGRESS = "execution.progress"
 PROMISES = "execution.promises"
+OF_A_LYING_VENUE = ("oms.requests", "oms.reports", "oms.refusals", "oms.drop_copy")
+"""Topics on which only a venue inside the desk that may lie has anything to say."""
 UNREADABLE = "quarantine.kafka"
 """The quarantine of messages that the decisions worker could not read."""
 NOTES: dict[str, type[msgspec.Struct]] = {PROGRESS: Progress, PROMISES: Promise}
@@ -194,6 +196,11 @@ def streams(decided: Decided) -> tuple[tuple[str, Sequence[Record]], ...]:
         (EXPOSURES, decided.exposures),
         ("risk.breaches", decided.breaches),
         ("risk.controls", decided.controls),
+        ("oms.requests", decided.requests),
+        ("oms.reports", decided.reports),
+        ("oms.refusals", decided.refusals),
+        ("oms.drop_copy", decided.drop_copy),
+        ("oms.breaks", decided.breaks),
     )
 
 

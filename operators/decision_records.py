@@ -19,6 +19,13 @@ from domain.decisions import (
 from domain.envelope import record_id
 from domain.instruments import Instrument
 from domain.market import ScoreReason
+from domain.order_messages import (
+    DropCopy,
+    OrderCancelReject,
+    OrderReport,
+    OrderRequest,
+    ReconciliationBreak,
+)
 from domain.orders import Execution, Intent, Order, OrderCancelRequest, OrdType, Progress
 from operators.compliance import Assessment
 from operators.positions import PositionBook, Valuation, holding
@@ -46,13 +53,18 @@ class Decided(NamedTuple):
     breaches: list[Breach]
     controls: list[Control]
     exposures: list[ScopeRisk]
+    requests: list[OrderRequest]
+    reports: list[OrderReport]
+    refusals: list[OrderCancelReject]
+    drop_copy: list[DropCopy]
+    breaks: list[ReconciliationBreak]
     arrived: int = 0
     progress: Progress | None = None
 
 
 def nothing_decided(watermark: int, arrived: int = 0) -> Decided:
     """Return an empty answer up to a watermark (ns UTC)."""
-    return Decided(watermark, [], [], [], [], [], [], [], [], [], [], [], [], arrived)
+    return Decided(watermark, [], [], [], [], [], [], [], [], [], [], [], [], [], [], [], [], [], arrived)
 
 
 class Score(NamedTuple):

@@ -13,17 +13,16 @@ from domain.decisions import Verdict, VerdictKind
 from domain.instruments import Instrument, Split
 from domain.market import END, ScoreReason, Session
 from domain.order_messages import Report
-from domain.orders import FINAL, Execution, Intent
-from operators.compliance import Assessment, count_message, decide
+from domain.orders import Intent
+from operators.compliance import Assessment, decide
 from operators.compliance_rules import KillMode
-from operators.compliance_state import Standing, set_mark, set_position, set_standing, settle
+from operators.compliance_state import Standing, set_mark, set_position, set_standing
 from operators.compliance_view import Approval, Market
 from operators.controls import is_of, with_limits
 from operators.decision_records import (
     Decided,
     Score,
     breach_of,
-    cancel_of,
     decision_point,
     order_of,
     position_of,
@@ -34,13 +33,12 @@ from operators.decision_records import (
 from operators.desk_holds import expire, refuse, withdraw
 from operators.desk_intents import intent_of
 from operators.desk_market import market_of
-from operators.desk_state import BookBroken, DeskParams, DeskState, OrderBroken, Working, turn_over
+from operators.desk_orders import ask_overdue, cancel, next_question, settle_session, take_reports, tell_open
+from operators.desk_state import BookBroken, DeskParams, DeskState, Working
 from operators.holds import Held, failing
 from operators.marks import exact_mark, marked_at, split_mark
-from operators.order_rules import Applied
-from operators.orders import OrderState, apply_report
+from operators.order_ledger import enter
 from operators.positions import (
-    apply_execution,
     apply_split,
     holding,
     reconcile,
@@ -69,6 +67,7 @@ class Desk:
         self.venue = link_of(state.venue, params.venue)
         self.compliance = with_limits(params.compliance, state.controls.limits)
         self.risk = RiskWatch(params, state, decided)
+        self.lies = params.venue.line is not None
         self._index = params.universe.indices()
         self._strategy = {strategy.name: number for number, strategy in enumerate(params.strategies)}
 
@@ -88,7 +87,8 @@ class Desk:
         split_at = self._split().effective_at if state.splits_done < len(self.params.splits) else END
         cancel_at = min((w.expires_at for w in state.working.values() if not w.cancelled), default=END)
         hold_at, risk_at = state.holds.next_at(), self.risk.next_due()
-        due = (split_at, state.session_end_at, self.venue.next_due(), cancel_at, hold_at, risk_at)
+        asked_at = next_question(self) if self.lies else END
+        due = (split_at, state.session_end_at, self.venue.next_due(), cancel_at, hold_at, risk_at, asked_at)
         return min(*due, state.snapshot_at)
 
     def _split(self) -> Split:
@@ -106,9 +106,11 @@ class Desk:
             self._executed(self.venue.due(lambda which: self._top(which, now_at), now_at), now_at)
         for working in list(state.working.values()):
             if working.expires_at <= now_at and not working.cancelled:
-                self._cancel(working, "its time is over", now_at)
+                cancel(self, working, "its time is over", now_at)
         if state.holds.next_at() <= now_at:
             expire(self, now_at)
+        if self.lies:
+            ask_overdue(self, now_at)
         if state.snapshot_at <= now_at:
             self._snapshot(now_at)
             state.snapshot_at += self.params.snapshot_nanoseconds
@@ -141,7 +143,7 @@ class Desk:
         working = state.working.get((score.strategy, score.symbol))
         if working is not None:
             if not working.cancelled:
-                self._cancel(working, "the strategy has a new score", now_at)
+                cancel(self, working, "the strategy has a new score", now_at)
             self._settle(score, unsettled=True)
             self.point(
                 score, "orders", "wait", f"order {working.state.order.cl_ord_id} is being cancelled first"
@@ -235,13 +237,13 @@ class Desk:
         """Send what compliance has allowed to the venue."""
         for working in self.state.working.values():
             if working.state.order.cl_ord_id in assessment.cancels and not working.cancelled:
-                self._cancel(working, "it could trade with an order of our own", score.known_at)
+                cancel(self, working, "it could trade with an order of our own", score.known_at)
         sequence = self.next_number("orders")
         order = order_of(intent, verdict, assessment.order_qty, sequence, assessment.price)
         self.decided.orders.append(order)
         self.point(score, "orders", "sent", f"{order.order_qty} at {order.price}", intent.cl_ord_id)
         self.state.working[(score.strategy, score.symbol)] = Working(
-            OrderState(order), score.known_at + self.params.order_ttl_nanoseconds
+            enter(self.state.ledger, order), score.known_at + self.params.order_ttl_nanoseconds
         )
         which, instrument = self._index[score.symbol], self.params.universe.of(score.symbol)
         self.venue.send(order, which, instrument.tick_size, score.known_at, instrument.unit)
@@ -258,43 +260,15 @@ class Desk:
     def _top(self, which: int, now_at: int) -> Top:
         return Top.of(self.state.marks[which], is_open=self._regular(now_at))
 
-    def _cancel(self, working: Working, text: str, now_at: int) -> None:
-        """Ask the venue to cancel what is left of an order; `text` says why."""
-        order = working.state.order
-        working.cancelled = True
-        tier = self.params.universe.of(order.symbol).tier
-        count_message(self.state.compliance, self.compliance, order, tier, now_at)
-        request = cancel_of(order, text, now_at, self.next_number("orders"))
-        self.decided.cancels.append(request)
-        self.venue.cancel(request)
-
     def cancel_all(self, now_at: int, scope: str = "firm:", text: str = "trading was stopped") -> None:
         """Ask the venue to cancel all orders of a kill scope; `text` says why."""
         for working in self.state.working.values():
             if not working.cancelled and is_of(working.state.order, scope):
-                self._cancel(working, text, now_at)
+                cancel(self, working, text, now_at)
 
     def _executed(self, reports: list[Report], now_at: int) -> None:
-        """Hand execution reports to orders, compliance and positions, and record what changed."""
-        state = self.state
-        for execution in reports:
-            if not isinstance(execution, Execution):
-                continue
-            key = (execution.strategy, execution.symbol)
-            working = state.working[key]
-            applied = apply_report(working.state, execution)
-            if applied is not Applied.APPLIED:
-                raise OrderBroken(f"execution {execution.exec_id} of order {execution.order_id}: {applied}")
-            self.decided.executions.append(execution)
-            settle(state.compliance, execution)
-            instrument = self.params.universe.of(execution.symbol)
-            if apply_execution(state.positions, execution, instrument.unit_multiplier) is not None:
-                self.risk.filled(execution)
-                self._position(*key, now_at, f"execution {execution.exec_id}")
-                turn_over(state, execution, instrument.unit_multiplier)
-            if execution.ord_status in FINAL:
-                del state.working[key]
-        if any(isinstance(report, Execution) and report.last_qty for report in reports):
+        """Hand reports to orders, compliance and positions, and judge the book where something was filled."""
+        if take_reports(self, reports, now_at):
             self._judge(now_at, is_active=True)
         self._look()
 
@@ -314,7 +288,8 @@ class Desk:
             instrument = self.params.universe.of(symbol)
             self._mark_book(symbol, exact_mark(self.state.marks[self._index[symbol]], instrument), instrument)
 
-    def _position(self, strategy: str, symbol: str, now_at: int, cause: str) -> None:
+    def position(self, strategy: str, symbol: str, now_at: int, cause: str) -> None:
+        """Record a holding as it is now, and why."""
         book, instrument = self.state.positions, self.params.universe.of(symbol)
         sequence = self.next_number("positions")
         self.decided.positions.append(position_of(book, strategy, instrument, now_at, cause, sequence))
@@ -337,6 +312,10 @@ class Desk:
         """Expire the day's orders, record every holding, and begin the next day."""
         state = self.state
         self._executed(self.venue.end_session(now_at), now_at)
+        if self.lies:
+            settle_session(self, now_at)
+        else:
+            tell_open(self, now_at)
         self._record_holdings(now_at, "end of session")
         start_day(state.positions)
         state.volatility.end_session()
@@ -358,12 +337,14 @@ class Desk:
             set_position(
                 state.compliance, self.params.account, strategy, self.params.desk, split.instrument, quantity
             )
-            self._position(strategy, split.instrument, now_at, f"split {split.ratio} for 1")
+            self.position(strategy, split.instrument, now_at, f"split {split.ratio} for 1")
 
     def close(self) -> None:
         """End the input: whatever is still on its way or working ends with it, and every holding is recorded."""
         last_at = int(self.state.marks_at[0])
         self._executed(self.venue.end_session(last_at), last_at)
+        if self.lies:
+            settle_session(self, last_at, last=True)
         self._record_holdings(last_at, "end of input")
         self._snapshot(last_at)
 
@@ -372,7 +353,7 @@ class Desk:
         self._mark_all()
         for (strategy, symbol), held in self.state.positions.holdings.items():
             if held.quantity or held.realised or held.fees:
-                self._position(strategy, symbol, now_at, cause)
+                self.position(strategy, symbol, now_at, cause)
         self._reconcile()
 
     def _reconcile(self) -> None:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from analytics.risk_limits import RiskLimits
 from domain.instruments import Split, Universe
 from domain.market import END, MINUTE, SECOND, Ordered
-from domain.orders import NOTHING_ASKED, Execution, Progress
+from domain.orders import NOTHING_ASKED, Progress
 from domain.sessions import SessionTable
 from operators.compliance_rules import ComplianceParams
 from operators.compliance_state import ComplianceState
@@ -21,6 +21,7 @@ from operators.health import HealthBook
 from operators.holds import HoldQueue
 from operators.mark_volatility import MarkVolatility, fresh_volatility
 from operators.marks import fresh_marks
+from operators.order_ledger import Ledger
 from operators.orders import OrderState
 from operators.positions import PositionBook
 from operators.risk import RiskState, ScenarioParams
@@ -51,8 +52,8 @@ class DeskParams:
     `order_ttl_nanoseconds` after its entry a working order is cancelled; `limit_through_ticks` is how far beyond the
     opposite quote its limit lies; `starting_cash` in base currency; `remote_venue` says that the venue is a worker
     elsewhere, which then needs a latency. `health_gates` says whether the health of an instrument's data decides
-    what may be sent (PT-12). `risk_limits` are watched after each fill and each minute, and `risk_scenarios`
-    are what VaR is told by.
+    what may be sent (PT-12). `risk_limits` are watched after each fill and each minute, and `risk_scenarios` are what
+    VaR is told by. After `answer_nanoseconds` without an answer a venue that lies is asked for it.
     """
 
     universe: Universe
@@ -74,6 +75,7 @@ class DeskParams:
     health_gates: bool = True
     risk_limits: RiskLimits = field(default_factory=RiskLimits)
     risk_scenarios: ScenarioParams | None = None
+    answer_nanoseconds: int = 5 * SECOND
 
     def __post_init__(self) -> None:
         """Refuse a venue elsewhere that answers at the instant of the asking: the desk could not wait for it."""
@@ -81,6 +83,10 @@ class DeskParams:
             raise ValueError(
                 "a venue in a worker of its own needs a latency of at least 1 ns; "
                 f"{self.venue.latency_nanoseconds} was given"
+            )
+        if self.remote_venue and self.venue.line is not None:
+            raise ValueError(
+                "a venue in a worker of its own does not lie; leave out `venue.line`, or run it embedded"
             )
 
 
@@ -107,6 +113,8 @@ class DeskState:
 
     `short_sale_days` is the day on which the desk last saw Rule 201 triggered in an instrument (PT-39).
     `turnover` is what each strategy has traded since the last end of a session, in base currency.
+    `ledger` holds the orders that work, and of a venue that lies those of the day; `settled` are the ones of them that
+    were over when the last session ended.
 
     The desk stands at `walked_until` (ns UTC): what is before it was decided, and nothing else.
 
@@ -137,6 +145,8 @@ class DeskState:
     turnover: dict[str, Decimal] = field(default_factory=dict)
     holds: HoldQueue = field(default_factory=HoldQueue)
     risk: RiskState = field(default_factory=RiskState)
+    ledger: Ledger = field(default_factory=Ledger)
+    settled: set[str] = field(default_factory=set)
     events: int = 0
     packed: tuple[int, bytes] = field(default=(-1, b""), repr=False, compare=False)
 
@@ -148,18 +158,20 @@ class DeskState:
         return {name: getattr(self, name) for name in SCANNED}, self.packed[1]
 
     def __setstate__(self, stored: tuple[dict[str, Any], bytes]) -> None:
-        """Be what was stored, also by a version that knew of no health or risk."""
+        """Be what was stored, also by a version that knew of no health, no risk, or no ledger."""
         scanned, rest = stored
         self.health, self.risk = HealthBook(), RiskState()
+        self.ledger, self.settled = Ledger(), set()
         for name, value in {**scanned, **pickle.loads(rest)}.items():  # noqa: S301  packed by this class
             setattr(self, name, value)
+        for working in self.working.values():
+            self.ledger.orders.setdefault(working.state.order.order_id, working.state)
         self.packed = (self.events, rest)
 
 
-def turn_over(state: DeskState, execution: Execution, multiplier: int | Decimal) -> None:
-    """Add a fill to what its strategy has traded today, in base currency."""
-    value = execution.last_qty * (execution.last_px or Decimal(0)) * multiplier
-    state.turnover[execution.strategy] = state.turnover.get(execution.strategy, Decimal(0)) + value
+def turn_over(state: DeskState, strategy: str, value: Decimal) -> None:
+    """Add a fill to what its strategy has traded today, in base currency; below 0 for one that is taken back."""
+    state.turnover[strategy] = state.turnover.get(strategy, Decimal(0)) + value
 
 
 def _names() -> tuple[str, ...]:

@@ -12,14 +12,14 @@ always what its fills come to (`operators.orders.bookings`): where that changes,
 a bust, a correction, or an execution of our own making that the true one replaces.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import NamedTuple
 
 from domain.market import END
 from domain.order_messages import OrderRequest, Report, RequestKind
-from domain.orders import Execution, Order, OrdStatus
+from domain.orders import Order, OrdStatus
 from operators.order_requests import ask, miss, overdue_at
 from operators.order_rules import BREAKS, Applied
 from operators.orders import Booking, OrderState, apply_report, bookings, breaks_of, name_of
@@ -32,6 +32,7 @@ from operators.reconciliation import (
     found_in_answer,
     found_in_report,
     open_breaks,
+    words_of,
 )
 
 
@@ -126,10 +127,10 @@ def _news(ledger: Ledger, state: OrderState) -> list[Found]:
     explained = [
         found_in_answer(state, name, answer)._replace(resolved=True)
         for name, answer in before.items()
-        if name not in after
+        if after.get(name) is not answer
     ]
     ledger.told[order_id] = after
-    return new + explained
+    return explained + new
 
 
 def next_overdue(ledger: Ledger, timeout: int) -> int:
@@ -164,32 +165,32 @@ def take_over(ledger: Ledger, drop_copy: Iterable[Report]) -> Taken:
         changes += taken.changes
         found += taken.found
         if state is not None and taken.answer not in BREAKS:
-            text = f"only {DROP_COPY} has report {name_of(report)}: {_words(report)}"
+            text = f"only {DROP_COPY} has report {name_of(report)}: {words_of(report)}"
             found.append(
                 Found("not_delivered", DESK, DROP_COPY, report.order_id, report.symbol, text, resolved=True)
             )
     return Taken(Applied.APPLIED, changes, found)
 
 
-def _words(report: Report) -> str:
-    """Return what a report says in a few words."""
-    if not isinstance(report, Execution):
-        return f"refusal of {report.cl_ord_id}"
-    traded = f" of {report.last_qty} at {report.last_px}" if report.last_qty else ""
-    return f"{report.exec_type.name.lower()}{traded}, {report.cum_qty} filled"
-
-
 def settle_accounts(ledger: Ledger, other: dict[str, Statement], right: str = VENUE) -> list[Found]:
     """Return everything that is open at the end of a session: orders that are not over, and differences."""
-    found = []
+    found = not_over(ledger.orders, right)
     for order_id, state in ledger.orders.items():
-        if not (state.is_over or state.status is OrdStatus.DONE_FOR_DAY):
-            text = f"{'unknown' if state.is_unknown else state.status.name.lower()}, gap {state.gap}"
-            text += f", busts of unknown fills {sorted(state.orphans)}" if state.orphans else ""
-            found.append(Found("not_over", DESK, right, order_id, state.order.symbol, text))
         if state.imputed_qty:
             text = (
                 f"{state.imputed_qty} at {state.imputed_value / state.imputed_qty} by the venue's word alone"
             )
             found.append(Found("imputed", DESK, right, order_id, state.order.symbol, text))
     return found + open_breaks(ledger.orders, other, right)
+
+
+def not_over(orders: Mapping[str, OrderState], right: str) -> list[Found]:
+    """Return the orders of which something is still to come when their session has ended."""
+    found = []
+    for order_id, state in orders.items():
+        if state.is_over or state.status is OrdStatus.DONE_FOR_DAY:
+            continue
+        text = f"{'unknown' if state.is_unknown else state.status.name.lower()}, gap {state.gap}"
+        text += f", busts of unknown fills {sorted(state.orphans)}" if state.orphans else ""
+        found.append(Found("not_over", DESK, right, order_id, state.order.symbol, text))
+    return found

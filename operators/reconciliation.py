@@ -16,13 +16,13 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from domain.envelope import record_id
-from domain.order_messages import ReconciliationBreak, Report
-from domain.orders import OrdStatus
+from domain.order_messages import OrderReport, ReconciliationBreak, Report
+from domain.orders import Execution, OrdStatus
 from operators.order_rules import BREAKS, Applied
 from operators.orders import OrderState, apply_report, name_of
 
 DESK, VENUE, DROP_COPY = "desk", "venue", "drop_copy"
-_SMALLEST = Decimal("0.00000001")
+SMALLEST = Decimal("0.00000001")
 
 
 class Statement(NamedTuple):
@@ -36,7 +36,7 @@ class Statement(NamedTuple):
 
 def statement_of(state: OrderState) -> Statement:
     """Return what the desk says of an order."""
-    return Statement(state.status, state.order_qty, state.cum_qty, state.notional.quantize(_SMALLEST))
+    return Statement(state.status, state.order_qty, state.cum_qty, state.notional.quantize(SMALLEST))
 
 
 def differences(left: Statement, right: Statement) -> str:
@@ -94,14 +94,20 @@ def break_of(found: Found, now_at: int, sequence: int) -> ReconciliationBreak:
 def found_in_answer(state: OrderState, name: str, answer: Applied) -> Found:
     """Return the break of a report that does not fit."""
     report = next(each for _, own, each in state.reports if own == name)
-    return Found(
-        str(answer),
-        DESK,
-        VENUE,
-        report.order_id,
-        report.symbol,
-        f"report {name} (number {report.sequence}): {answer}",
-    )
+    text = f"the desk reads {answer} in report {name} (number {report.sequence}): {words_of(report)}"
+    return Found(str(answer), DESK, VENUE, report.order_id, report.symbol, text)
+
+
+def words_of(report: Report) -> str:
+    """Return what a report says in a few words."""
+    status = report.ord_status.name.lower()
+    if not isinstance(report, Execution):
+        return f"refusal of {report.cl_ord_id}, {status}"
+    traded = f" of {report.last_qty} at {report.last_px}" if report.last_qty else ""
+    reference = report.exec_ref_id if isinstance(report, OrderReport) else ""
+    amended = f" of execution {reference}" if reference else ""
+    filled = f"{report.cum_qty} of {report.order_qty} filled"
+    return f"{report.exec_type.name.lower()}{traded}{amended}, {status}, {filled}"
 
 
 def found_in_report(report: Report, answer: Applied, text: str) -> Found:

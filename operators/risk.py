@@ -28,7 +28,7 @@ from domain.envelope import record_id
 from domain.instruments import Instrument, Universe
 from domain.market import SECOND
 from domain.money import ZERO
-from domain.orders import Execution
+from domain.orders import Order
 from operators.positions import PositionBook
 
 DRIVERS = 5
@@ -97,15 +97,13 @@ def seed(state: RiskState, params: RiskParams, book: PositionBook) -> None:
         parts.fees -= held.fees
 
 
-def take_fill(state: RiskState, execution: Execution, instrument: Instrument) -> None:
-    """Take a fill; a report that fills nothing changes nothing."""
-    if not execution.last_qty or execution.last_px is None:
-        return
-    leg = Leg(0, execution.last_px, instrument.unit_multiplier, instrument.currency, execution.known_at)
-    quantity = execution.side.sign * execution.last_qty
-    state.ledger.fill(
-        execution.strategy, execution.symbol, quantity, execution.last_px, execution.commission, leg
-    )
+def take_fill(
+    state: RiskState, order: Order, fill: tuple[int, Decimal, Decimal], instrument: Instrument, now_at: int
+) -> None:
+    """Take a fill of an order: signed quantity, price, and commission in the instrument's currency."""
+    quantity, price, commission = fill
+    leg = Leg(0, price, instrument.unit_multiplier, instrument.currency, now_at)
+    state.ledger.fill(order.strategy, order.symbol, quantity, price, commission, leg)
 
 
 def take_rates(state: RiskState, params: RiskParams, marks: Iterable[tuple[str, Decimal, int]]) -> None:

@@ -5,10 +5,12 @@ until it is cured; a severe one stops the scope and has its orders cancelled, un
 2.6).
 """
 
+from decimal import Decimal
+
 import numpy as np
 
 from analytics.risk_limits import Level, LimitEvent
-from domain.orders import Execution
+from domain.orders import Order
 from operators.compliance_rules import KillMode
 from operators.compliance_state import set_kill
 from operators.decision_records import Decided
@@ -51,9 +53,12 @@ class RiskWatch:
         """Return when a limit next begins or ends (ns UTC)."""
         return self._state.risk.limits_at(self._params.limits)
 
-    def filled(self, execution: Execution) -> None:
-        """Take a fill into the ledger."""
-        take_fill(self._state.risk, execution, self._params.universe.of(execution.symbol))
+    def booked(self, order: Order, quantity: int, price: Decimal, commission: Decimal, now_at: int) -> None:
+        """Take a fill into the ledger; `quantity` in the order's direction, below 0 where it is taken back."""
+        instrument = self._params.universe.of(order.symbol)
+        take_fill(
+            self._state.risk, order, (order.side.sign * quantity, price, commission), instrument, now_at
+        )
 
     def start_day(self) -> None:
         """Measure the day's P&L from here on."""

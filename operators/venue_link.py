@@ -6,12 +6,12 @@ that instant; those of a row of the market come after them.
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
 
 from domain.market import END
-from domain.order_messages import Report
+from domain.order_messages import OrderRequest, Report
 from domain.orders import (
     NOTHING_PROMISED,
     ExecType,
@@ -21,8 +21,10 @@ from domain.orders import (
     OrderCancelRequest,
     Promise,
 )
+from operators.reconciliation import SMALLEST, Statement
 from operators.venue import (
     arrivals,
+    ask,
     cancel,
     end_of_session,
     next_arrival,
@@ -31,6 +33,7 @@ from operators.venue import (
     submit,
     wants,
 )
+from operators.venue_line import hear, read_drop_copy
 from operators.venue_params import VenueParams
 from operators.venue_state import Top, VenueState
 
@@ -57,6 +60,27 @@ class HostedVenue:
     def cancel(self, request: OrderCancelRequest) -> None:
         """Send a cancel request."""
         cancel(self._state, self._params, request.order_id, request.transact_time)
+
+    def ask(self, request: OrderRequest) -> None:
+        """Send a request that is answered."""
+        ask(self._state, self._params, request, request.transact_time)
+
+    def drop_copy(self, now_at: int) -> list[Report]:
+        """Return what the drop copy has by now, each report once."""
+        return read_drop_copy(self._state.line, now_at)
+
+    def rest(self) -> list[Report]:
+        """Return what is still on its way to the desk."""
+        return hear(self._state.line, END)
+
+    def statements(self, names: Iterable[str]) -> dict[str, Statement]:
+        """Return what the venue holds of orders, by OrderID; those that never came there are left out."""
+        held = {name: self._state.known(name) for name in names}
+        return {
+            name: Statement(each.status, each.order_qty, each.cum_qty, each.notional.quantize(SMALLEST))
+            for name, each in held.items()
+            if each is not None
+        }
 
     def quiet_until(self) -> int:
         """Return how far the desk may go (ns UTC, exclusive) before it has to hear of the venue."""

@@ -70,6 +70,7 @@ def _register() -> None:
         instruments,
         lake,
         limits,
+        orders,
         parity,
         replay,
         risk,
@@ -89,6 +90,9 @@ def _register() -> None:
     app.command("screen")(screen.screen)
     app.command("adjust")(adjust.adjust)
     app.command("explain")(explain.explain)
+    app.command("orders")(orders.orders)
+    app.command("positions")(orders.positions)
+    app.command("reconcile")(orders.reconcile)
     app.command("doctor")(doctor.doctor)
     app.command("kill")(commands.kill)
     app.command("release")(commands.release)

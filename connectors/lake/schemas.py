@@ -30,6 +30,13 @@ from domain.decisions import (
 )
 from domain.envelope import SCHEMA_VERSION
 from domain.health import MarketHealth
+from domain.order_messages import (
+    DropCopy,
+    OrderCancelReject,
+    OrderReport,
+    OrderRequest,
+    ReconciliationBreak,
+)
 from domain.orders import Execution, Intent, Order, OrderCancelRequest
 
 INSTANT = pa.timestamp("ns", tz="UTC")
@@ -125,6 +132,11 @@ DECISIONS: dict[str, type[msgspec.Struct]] = {
     "risk.exposures": ScopeRisk,
     "risk.breaches": Breach,
     "risk.controls": Control,
+    "oms.requests": OrderRequest,
+    "oms.reports": OrderReport,
+    "oms.refusals": OrderCancelReject,
+    "oms.drop_copy": DropCopy,
+    "oms.breaks": ReconciliationBreak,
     "decision_points": DecisionPoint,
 }
 """Record type of each topic of the decision plane; `quarantine.<stage>` beside them holds `Quarantined`."""

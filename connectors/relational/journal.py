@@ -4,7 +4,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import msgspec
-from sqlalchemy import Connection, Engine, Select, Table, func, or_, select
+from sqlalchemy import Connection, Engine, Select, Table, func, inspect, or_, select
 
 from connectors.relational.codec import record_of
 from connectors.relational.models import CHECKS, TABLES, journal_metadata
@@ -81,6 +81,12 @@ class JournalReader:
         """Return the decision points of an instrument with first_at <= event_at <= last_at (ns UTC)."""
         return self._between(DecisionPoint, symbol, first_at, last_at)
 
+    def all(self, kind: type[RecordType]) -> list[RecordType]:
+        """Return every record of a type, in order of time; none of a type that a journal of before does not have."""
+        if not inspect(self._engine).has_table(TABLES[kind]):
+            return []
+        return self._records(kind, select(self._table(kind)))
+
     def breaches(self) -> list[Breach]:
         """Return every breach."""
         return self._records(Breach, select(self._table(Breach)))
@@ -120,10 +126,11 @@ class JournalReader:
     def counts(self) -> dict[str, int]:
         """Return the number of rows of each table."""
         with self._engine.connect() as connection:
+            there = set(inspect(connection).get_table_names())
             return {
                 name: connection.execute(select(func.count()).select_from(table)).scalar_one()
                 for name, table in self._tables.items()
-                if name != "layout"
+                if name != "layout" and name in there
             }
 
     def _table(self, kind: type[msgspec.Struct]) -> Table:

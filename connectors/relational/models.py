@@ -37,6 +37,13 @@ from domain.decisions import (
     Signal,
     Verdict,
 )
+from domain.order_messages import (
+    DropCopy,
+    OrderCancelReject,
+    OrderReport,
+    OrderRequest,
+    ReconciliationBreak,
+)
 from domain.orders import Execution, Intent, Order, OrderCancelRequest
 
 LAYOUT_VERSION = 3
@@ -54,6 +61,11 @@ TABLES: dict[type[msgspec.Struct], str] = {
     Control: "controls",
     DecisionPoint: "decision_points",
     Quarantined: "quarantined",
+    OrderRequest: "requests",
+    OrderReport: "reports",
+    OrderCancelReject: "refusals",
+    DropCopy: "drop_copies",
+    ReconciliationBreak: "breaks",
 }
 """Table of each record type."""
 
@@ -72,6 +84,11 @@ INDEXES: dict[str, tuple[tuple[str, ...], ...]] = {
     "controls": (("event_at",), ("command_id",)),
     "decision_points": (("Symbol", "event_at"), ("signal_id",), ("ClOrdID",)),
     "quarantined": (("stage", "reason"),),
+    "requests": (("OrderID",),),
+    "reports": (("OrderID",), ("Symbol", "event_at")),
+    "refusals": (("OrderID",),),
+    "drop_copies": (("OrderID",),),
+    "breaks": (("OrderID",), ("event_at",)),
 }
 
 

@@ -6,6 +6,7 @@ import pytest
 from connectors.simulator.source import Simulator, settings_of
 from domain.envelope import canonical_bytes
 from domain.market import MINUTE, SECOND, TICK_COLUMNS, Condition, Kind, row_count
+from flows.stages import OF_A_LYING_VENUE
 from tests.flows.plain_desk import walk
 from tests.flows.poisoned import Poisoned
 from tests.operators.bits import bits
@@ -87,7 +88,12 @@ def test_what_is_known_by_an_instant_does_not_change_with_what_is_known_later(
 def test_by_the_last_instant_something_of_everything_is_known(walked):
     known = known_by(walked, max(INSTANTS.values()))
 
-    assert {name for name, content in known.items() if not content} <= {"risk.breaches", "risk.controls"}
+    assert {name for name, content in known.items() if not content} <= {
+        "risk.breaches",
+        "risk.controls",
+        "oms.breaks",
+        *OF_A_LYING_VENUE,
+    }
 
 
 def test_poison_that_begins_a_minute_before_the_instant_is_noticed(source, walked):

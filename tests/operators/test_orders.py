@@ -70,7 +70,7 @@ def lives(draw: Any) -> Life:
     return life
 
 
-@settings(max_examples=400)
+@settings(max_examples=400, deadline=None)
 @given(lives(), st.data())
 def test_any_order_of_delivery_with_repetitions_ends_in_the_same_state_without_a_break(life, data):
     again = data.draw(st.lists(st.sampled_from(life.said), max_size=5)) if life.said else []
@@ -82,7 +82,7 @@ def test_any_order_of_delivery_with_repetitions_ends_in_the_same_state_without_a
     assert breaks_of(state) == {}
 
 
-@settings(max_examples=400)
+@settings(max_examples=400, deadline=None)
 @given(lives())
 def test_an_order_comes_to_what_is_true_of_it(life):
     state, _ = deliver(life)
@@ -100,7 +100,7 @@ def test_an_order_comes_to_what_is_true_of_it(life):
     assert state.gap == 0
 
 
-@settings(max_examples=400)
+@settings(max_examples=400, deadline=None)
 @given(lives(), st.data())
 def test_lost_reports_are_a_gap_and_at_most_a_doubtful_average_until_they_come(life, data):
     lost = data.draw(st.sets(st.integers(0, len(life.said) - 1))) if life.said else set()
@@ -124,7 +124,7 @@ def test_lost_reports_are_a_gap_and_at_most_a_doubtful_average_until_they_come(l
     assert state == deliver(life)[0]
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(lives(), st.data())
 def test_the_answer_to_a_status_request_brings_the_order_to_what_is_true_though_all_else_be_lost(life, data):
     here = (
@@ -142,6 +142,7 @@ def test_the_answer_to_a_status_request_brings_the_order_to_what_is_true_though_
     assert bookings(again) == books
 
 
+@settings(deadline=None)
 @given(lives(), st.data())
 def test_a_life_cut_at_any_report_and_resumed_from_its_pickle_goes_on_the_same(life, data):
     cut = data.draw(st.integers(0, len(life.said)))
@@ -154,6 +155,7 @@ def test_a_life_cut_at_any_report_and_resumed_from_its_pickle_goes_on_the_same(l
     assert state == deliver(life)[0]
 
 
+@settings(deadline=None)
 @given(lives())
 def test_a_report_that_comes_again_is_repeated_and_changes_nothing(life):
     state, _ = deliver(life)
@@ -165,6 +167,7 @@ def test_a_report_that_comes_again_is_repeated_and_changes_nothing(life):
     assert state == before
 
 
+@settings(deadline=None)
 @given(st.integers(1, 100), st.integers(1, 300))
 def test_exposure_while_a_replace_is_pending_is_that_of_the_larger_quantity(old_fill, new_qty):
     life = Life().new().fill(old_fill)
