@@ -118,6 +118,32 @@ def test_any_number_of_workers_and_batches_of_any_size_give_the_same_digests(
     assert again["digests"] == run[1]["digests"]
 
 
+def test_a_strategy_opens_no_more_than_its_turnover_in_a_day(tmp_path):
+    sizing = "{rule: fixed, notional_fixed: 60000, no_trade_band: 0, turnover_max: 0.01}"
+    line = f"{{name: trend, kind: trend, enter: 0.2, leave: 0.1, sizing: {sizing}}}"
+    (tmp_path / "strategies.yaml").write_text(f"strategies: [{line}]")
+    replayed(Request((SPEC,), None, None, None, 1, 4_096, tmp_path), tmp_path / "run")
+    kept = KeptRun(tmp_path / "run")
+
+    points = kept.rows("decision_points").filter(pl.col("text").str.contains("turnover is used up")).collect()
+    fills = (
+        kept.rows("oms.executions")
+        .filter(pl.col("LastQty") > 0)
+        .select(
+            pl.col("known_at").dt.convert_time_zone("America/New_York").dt.date().alias("day"),
+            (pl.col("LastQty") * pl.col("LastPx").cast(pl.Float64)).alias("value"),
+        )
+        .group_by("day")
+        .agg(pl.col("value").sum())
+        .collect()
+    )
+
+    assert points.height > 0
+    assert fills.height == 2
+    # opened at most 100,000 of 10 million and closed again; two orders may be on their way at once
+    assert fills["value"].max() <= 2 * (100_000 + 60_000)
+
+
 @pytest.mark.slow
 def test_kills_leave_the_comparisons_and_what_followed_as_an_undisturbed_run_leaves_them(
     run, configuration, tmp_path
