@@ -170,13 +170,18 @@ def _source(bench: Bench, worker: Worker) -> TickSource | None:
     return described_source(bench.cluster, stopped)
 
 
-def _flow(bench: Bench, worker: Worker, source: TickSource) -> Dataflow:
-    made = assemble(bench.settings, source, bench.shards, bench.health)
+def refuse_comparisons(made: Assembly) -> None:
+    """Raise SettingsError where the configuration compares instruments: between servers there is no topic for it."""
     if made.comparisons:
         raise SettingsError(
             f"{made.comparisons[0].name} compares instruments, which the served desk has no topic for; take it out of "
             "features.cross_section.compare and of what strategies read, or run the desk without servers"
         )
+
+
+def _flow(bench: Bench, worker: Worker, source: TickSource) -> Dataflow:
+    made = assemble(bench.settings, source, bench.shards, bench.health)
+    refuse_comparisons(made)
     stages = made.stages._replace(pages=bench.folder.pages(bench.store))
     if worker.kind == "market-data":
         market = _market_data(bench, source, made, worker.speed)

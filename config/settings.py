@@ -1,6 +1,7 @@
 """The one module that reads configuration: YAML in, checked settings out, and a hash that names what was read."""
 
 import csv
+import dataclasses
 import difflib
 import hashlib
 import io
@@ -330,7 +331,7 @@ def _strategies(path: Path, values: dict[str, Any], sizing: SizingSettings) -> t
         try:
             kind = fields.get("kind", fields.get("name"))
             params = params_of(str(kind), fields.pop("params", None) or {})
-            filters = tuple(Filter(**each) for each in fields.pop("filters", None) or ())
+            filters = tuple(_filter(each) for each in fields.pop("filters", None) or ())
             own = fields.pop("sizing", None)
             sized = None if own is None else _sizing(sizing, own)
             made.append(
@@ -341,6 +342,23 @@ def _strategies(path: Path, values: dict[str, Any], sizing: SizingSettings) -> t
     if not made:
         raise SettingsError(f"{path} lists no strategy; at least one is needed")
     return tuple(made)
+
+
+def _filter(row: dict[str, Any]) -> Filter:
+    """Return a strategy's filter; raises ValueError for what is none."""
+    known = {each.name for each in dataclasses.fields(Filter)}
+    for name in row:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, 1, 0.0)[0]
+            raise ValueError(f"a filter has no {name!r}; the nearest known is {near!r}")
+    numbers = [row[name] for name in ("min", "max") if name in row]
+    if "feature" not in row or any(
+        isinstance(each, bool) or not isinstance(each, (int, float)) for each in numbers
+    ):
+        raise ValueError(
+            f"a filter is {{feature: NAME, min: NUMBER, max: NUMBER, over: NAME}}; {row} was given"
+        )
+    return Filter(**row)
 
 
 def _sizing(desk: SizingSettings, own: dict[str, Any]) -> SizingParams:

@@ -6,11 +6,14 @@ import signal
 import polars as pl
 import pytest
 
+from apps.assembly import assemble
 from apps.explanation import Measured
 from apps.kept_run import KeptRun
 from apps.market_seen import features_at
 from apps.replaying import Request, replayed
+from apps.served import refuse_comparisons
 from config.settings import DEFAULT, SettingsError, read_settings
+from connectors.files.open_source import open_source
 from tests.apps.kept import journal_tables, lake_digests
 from tests.apps.test_replay_killed import ended, killed_after, started
 
@@ -118,6 +121,32 @@ def test_any_number_of_workers_and_batches_of_any_size_give_the_same_digests(
     assert again["digests"] == run[1]["digests"]
 
 
+def test_a_strategy_opens_no_more_than_its_turnover_in_a_day(tmp_path):
+    sizing = "{rule: fixed, notional_fixed: 60000, no_trade_band: 0, turnover_max: 0.01}"
+    line = f"{{name: trend, kind: trend, enter: 0.2, leave: 0.1, sizing: {sizing}}}"
+    (tmp_path / "strategies.yaml").write_text(f"strategies: [{line}]")
+    replayed(Request((SPEC,), None, None, None, 1, 4_096, tmp_path), tmp_path / "run")
+    kept = KeptRun(tmp_path / "run")
+
+    points = kept.rows("decision_points").filter(pl.col("text").str.contains("turnover is used up")).collect()
+    fills = (
+        kept.rows("oms.executions")
+        .filter(pl.col("LastQty") > 0)
+        .select(
+            pl.col("known_at").dt.convert_time_zone("America/New_York").dt.date().alias("day"),
+            (pl.col("LastQty") * pl.col("LastPx").cast(pl.Float64)).alias("value"),
+        )
+        .group_by("day")
+        .agg(pl.col("value").sum())
+        .collect()
+    )
+
+    assert points.height > 0
+    assert fills.height == 2
+    # opened at most 100,000 of 10 million and closed again; two orders may be on their way at once
+    assert fills["value"].max() <= 2 * (100_000 + 60_000)
+
+
 @pytest.mark.slow
 def test_kills_leave_the_comparisons_and_what_followed_as_an_undisturbed_run_leaves_them(
     run, configuration, tmp_path
@@ -148,6 +177,12 @@ def test_kills_leave_the_comparisons_and_what_followed_as_an_undisturbed_run_lea
             "{name: trend, sizing: {kelly_cup: 1}}",
             "sizing has no 'kelly_cup'; the nearest known is 'kelly_cap'",
         ),
+        (
+            "{name: trend, filters: [{feature: adx_14, maks: 3}]}",
+            "a filter has no 'maks'; the nearest known is 'max'",
+        ),
+        ("{name: trend, filters: [{feature: adx_14, max: wide}]}", "a filter is {feature: NAME, min: NUMBER"),
+        ("{name: trend, filters: [{max: 3}]}", "a filter is {feature: NAME, min: NUMBER"),
         ("{name: trend, filters: [{feature: volatility_ewma}]}", "needs min below max"),
         (
             "{name: all, kind: ensemble, params: {members: trnd}}",
@@ -161,6 +196,16 @@ def test_a_strategy_that_cannot_be_is_refused_when_the_configuration_is_read(tmp
 
     with pytest.raises(SettingsError, match=words):
         read_settings(tmp_path)
+
+
+def test_the_served_desk_refuses_to_compare_and_runs_without(configuration):
+    source = open_source(SPEC)
+
+    refuse_comparisons(assemble(read_settings(), source, ("0",)))
+    with pytest.raises(
+        SettingsError, match=r"rank\(roc_10\) compares instruments, which the served desk has no topic"
+    ):
+        refuse_comparisons(assemble(read_settings(configuration), source, ("0",)))
 
 
 def test_an_instrument_that_is_not_in_the_universe_is_named(configuration, tmp_path):
