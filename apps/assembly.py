@@ -7,6 +7,7 @@ import numpy as np
 from config.settings import Settings, compliance_params, universe_of
 from connectors.files.new_york import day_bounds
 from connectors.source import Commanded, TickSource
+from domain.bar_kinds import Empty, Partial, bar_spec
 from domain.instruments import Instrument, Split, Universe
 from domain.market import SECOND
 from domain.sessions import SessionTable, session_table
@@ -15,6 +16,7 @@ from features.quality import RowRules
 from flows.stages import Stages
 from operators.bars import BarParams, Bars
 from operators.best_quotes import BestQuotes, BestQuotesParams
+from operators.built_bars import BuiltBarParams, BuiltBars
 from operators.controls import Before
 from operators.decisions import Decisions
 from operators.desk_state import DeskParams
@@ -76,6 +78,7 @@ def assemble(
                 base.bars.intervals_seconds,
                 lateness,
                 base.bars.revision_horizon_seconds,
+                keep_marks=bool(base.bars.built),
             )
         ),
         QuoteBars(QuoteBarParams(count, base.features.interval_seconds, lateness)),
@@ -95,6 +98,7 @@ def assemble(
         Decisions(desk, before=Before(source.controls() if isinstance(source, Commanded) else ())),
         VenueStage(desk),
         observer,
+        built=_built_bars(settings, source, universe, sessions),
     )
     return Assembly(universe, sessions, names, stages)
 
@@ -103,6 +107,32 @@ def _calendar(settings: Settings, source: TickSource) -> str:
     """Return the calendar that the source's instruments have of their own and agree on, else the configured one."""
     own = {instrument.calendar for instrument in source.reference()} - {Instrument(name="any").calendar}
     return own.pop() if len(own) == 1 else settings.listing.calendar
+
+
+def _built_bars(
+    settings: Settings, source: TickSource, universe: Universe, sessions: SessionTable
+) -> BuiltBars | None:
+    """Return what makes bars of the named kinds, None where there are none; empty ones end with the source's days."""
+    bars = settings.base.bars
+    if not bars.built:
+        return None
+    return BuiltBars(
+        BuiltBarParams(
+            len(universe),
+            sessions,
+            tuple(map(bar_spec, bars.built)),
+            universe.names,
+            source.name,
+            bars.intervals_seconds,
+            bars.lateness_milliseconds * 1_000_000,
+            bars.revision_horizon_seconds,
+            Empty(bars.empty),
+            Partial(bars.partial),
+            bars.expected_span_bars,
+            bars.expected_limit,
+            day_bounds(source.segments()[-1])[1],
+        )
+    )
 
 
 def _quality(settings: Settings, source: TickSource, universe: Universe, sessions: SessionTable) -> Quality:

@@ -86,7 +86,10 @@ def market_edges(
 def market_codec(settings: Settings, source: TickSource, made: Assembly) -> MarketCodec:
     """Return what turns columns into lake rows."""
     strategies = [strategy.name for strategy in settings.strategies]
-    return MarketCodec(made.universe, source.name, made.features, strategies)
+    built = () if made.stages.built is None else made.stages.built.params.specs
+    return MarketCodec(
+        made.universe, source.name, made.features, strategies, tuple(spec.name for spec in built)
+    )
 
 
 def decision_edges(settings: Settings, folder: RunPaths, options: RunOptions) -> DecisionEdges:

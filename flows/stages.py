@@ -16,6 +16,7 @@ from domain.market import END, Malformed, MarketBatch, row_count
 from domain.orders import Progress, Promise
 from operators.bars import Bars
 from operators.best_quotes import BestQuotes
+from operators.built_bars import BuiltBars
 from operators.decision_records import Decided
 from operators.decisions import Decisions
 from operators.feature_rows import FeatureStage
@@ -45,7 +46,10 @@ class LineBroken(RuntimeError):
 
 
 class Stages(NamedTuple):
-    """Every stage of the desk with its parameters, an observer, and where large states are stored in pages."""
+    """Every stage of the desk with its parameters, an observer, and where large states are stored in pages.
+
+    `built` makes bars of named kinds, where configuration names some.
+    """
 
     normalise: Normalise
     best_quotes: BestQuotes
@@ -59,6 +63,7 @@ class Stages(NamedTuple):
     venue: VenueStage
     observer: Observer = UNOBSERVED
     pages: Pages | None = None
+    built: BuiltBars | None = None
 
 
 def to_book(item: tuple[str, MarketBatch]) -> tuple[str, tuple[str, MarketBatch]]:

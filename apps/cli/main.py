@@ -59,6 +59,7 @@ def _register() -> None:
     """Hang the commands; each imports what it needs when it is called."""
     from apps.cli import (
         adjust,
+        bars,
         commands,
         demo,
         doctor,
@@ -78,6 +79,7 @@ def _register() -> None:
     app.command("run")(run.run)
     app.command("serve-recording")(serve_recording.serve_recording)
     app.command("adjust")(adjust.adjust)
+    app.command("bars")(bars.bars)
     app.command("explain")(explain.explain)
     app.command("doctor")(doctor.doctor)
     app.command("kill")(commands.kill)
