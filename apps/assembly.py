@@ -16,6 +16,7 @@ from config.settings import (
 )
 from connectors.files.new_york import day_bounds
 from connectors.source import Commanded, TickSource
+from domain.bar_kinds import Empty, Partial, bar_spec
 from domain.instruments import Instrument, Split, Universe
 from domain.market import SECOND
 from domain.sessions import SessionTable, session_table
@@ -26,6 +27,7 @@ from features.quality import RowRules
 from flows.stages import Stages, UniverseStages
 from operators.bars import BarParams, Bars
 from operators.best_quotes import BestQuotes, BestQuotesParams
+from operators.built_bars import BuiltBarParams, BuiltBars
 from operators.controls import Before
 from operators.cross_section import CrossSection, CrossSectionParams
 from operators.decisions import Decisions
@@ -94,6 +96,7 @@ def assemble(
                 base.bars.intervals_seconds,
                 lateness,
                 base.bars.revision_horizon_seconds,
+                keep_marks=bool(base.bars.built),
             )
         ),
         QuoteBars(QuoteBarParams(count, base.features.interval_seconds, lateness)),
@@ -114,6 +117,7 @@ def assemble(
         VenueStage(desk),
         _universe_stages(settings, demand, universe, sessions, splits),
         observer,
+        built=_built_bars(settings, source, universe, sessions),
     )
     return Assembly(universe, sessions, lines(families), stages, comparison_lines(demand.comparisons))
 
@@ -166,6 +170,32 @@ def _calendar(settings: Settings, source: TickSource) -> str:
     """Return the calendar that the source's instruments have of their own and agree on, else the configured one."""
     own = {instrument.calendar for instrument in source.reference()} - {Instrument(name="any").calendar}
     return own.pop() if len(own) == 1 else settings.listing.calendar
+
+
+def _built_bars(
+    settings: Settings, source: TickSource, universe: Universe, sessions: SessionTable
+) -> BuiltBars | None:
+    """Return what makes bars of the named kinds, None where there are none; empty ones end with the source's days."""
+    bars = settings.base.bars
+    if not bars.built:
+        return None
+    return BuiltBars(
+        BuiltBarParams(
+            len(universe),
+            sessions,
+            tuple(map(bar_spec, bars.built)),
+            universe.names,
+            source.name,
+            bars.intervals_seconds,
+            bars.lateness_milliseconds * 1_000_000,
+            bars.revision_horizon_seconds,
+            Empty(bars.empty),
+            Partial(bars.partial),
+            bars.expected_span_bars,
+            bars.expected_limit,
+            day_bounds(source.segments()[-1])[1],
+        )
+    )
 
 
 def _quality(settings: Settings, source: TickSource, universe: Universe, sessions: SessionTable) -> Quality:

@@ -97,7 +97,15 @@ def market_codec(settings: Settings, source: TickSource, made: Assembly) -> Mark
     """Return what turns columns into lake rows."""
     strategies = [strategy.name for strategy in settings.strategies]
     comparisons = [line.name for line in made.comparisons]
-    return MarketCodec(made.universe, source.name, made.features, strategies, comparisons)
+    built = () if made.stages.built is None else made.stages.built.params.specs
+    return MarketCodec(
+        made.universe,
+        source.name,
+        made.features,
+        strategies,
+        comparisons,
+        built=tuple(spec.name for spec in built),
+    )
 
 
 def decision_edges(settings: Settings, folder: RunPaths, options: RunOptions) -> DecisionEdges:

@@ -1,10 +1,12 @@
 """The sections of base.yaml: what each key may be, and what it is where it is left out."""
 
 from decimal import Decimal
+from typing import Literal
 
 import pydantic
 
 from config.venue_settings import VenueSettings
+from domain.bar_kinds import bar_spec
 from operators.sizing import Rule, SizingParams
 
 
@@ -25,11 +27,26 @@ class Desk(Section):
 
 
 class BarSettings(Section):
-    """Which bars are made; see operators/bars.py."""
+    """Which bars are made; see operators/bars.py and, for those of named kinds, operators/built_bars.py."""
 
     intervals_seconds: tuple[int, ...] = pydantic.Field(default=(1, 60, 300, 86_400), strict=False)
     lateness_milliseconds: int = pydantic.Field(default=250, ge=0, lt=1000)
     revision_horizon_seconds: int = pydantic.Field(default=1200, ge=0)
+    built: tuple[str, ...] = pydantic.Field(default=(), strict=False)
+    empty: Literal["skip", "carry"] = "skip"
+    partial: Literal["keep", "drop", "mark"] = "mark"
+    expected_span_bars: int = pydantic.Field(default=20, ge=1)
+    expected_limit: int = pydantic.Field(default=10, ge=0)
+
+    @pydantic.field_validator("built")
+    @classmethod
+    def _named(cls, built: tuple[str, ...]) -> tuple[str, ...]:
+        """Refuse what names no kind of bar, and a name that comes twice; return the names as they are written."""
+        names = tuple(bar_spec(text).name for text in built)
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice is not None:
+            raise ValueError(f"each kind of bar is named once; {twice} was given twice")
+        return names
 
 
 class CrossSectionSettings(Section):

@@ -45,12 +45,18 @@ class Partial(StrEnum):
 
 
 class Mark(IntFlag):
-    """What is special about a bar."""
+    """What is special about a bar.
+
+    The last two are of time bars, for those that are made of them: open and close are of a trade that counts as last
+    only if it is the only one; no trade could move high and low.
+    """
 
     FIRST = 1
     CUT = 2
     EMPTY = 4
     WARM_UP = 8
+    LAST_ONLY = 16
+    NO_RANGE = 32
 
 
 PARTIAL = int(Mark.FIRST | Mark.CUT)
@@ -81,6 +87,11 @@ BUILT_BAR = np.dtype(
 """One bar of a named kind: `spec` is its place among the run's names, `number` counts the instrument's bars of the name
 from 0 (of a time bar it is `close_at`), `version` is 0 at first and one more with each revision, `marks` are bits of
 `Mark`. Instants are ns UTC, prices raw; they are NaN where no trade of the bar may move them."""
+
+MARKS = tuple(
+    "+".join(mark.name.lower() for mark in Mark if bits & mark and mark.name) for bits in range(2 * max(Mark))
+)
+"""The words of the marks of a bar, by its bits: `first`, `cut+warm_up`; nothing for none."""
 
 QUOTES = "quotes"
 SECONDS = {"s": 1, "m": 60, "h": 3600}

@@ -28,6 +28,8 @@ def market_data(received: KeyedStream[MarketBatch], stages: Stages) -> KeyedStre
     quoted = hang("best_quotes", normal, stages.best_quotes, stages.observer, stages.pages)
     watched = hang("quality", quoted, stages.quality, stages.observer, stages.pages)
     barred = hang("bars", watched, stages.bars, stages.observer, stages.pages)
+    if stages.built is not None:
+        barred = hang("built_bars", barred, stages.built, stages.observer, stages.pages)
     gathered = hang("quote_bars", barred, stages.quote_bars, stages.observer, stages.pages)
     featured = hang("feature_rows", gathered, stages.features, stages.observer, stages.pages)
     return hang("signals", featured, stages.signals, stages.observer, stages.pages)

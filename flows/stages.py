@@ -20,6 +20,7 @@ from domain.market import END, FeatureRows, Malformed, MarketBatch, Ordered, row
 from domain.orders import Progress, Promise
 from operators.bars import Bars
 from operators.best_quotes import BestQuotes
+from operators.built_bars import BuiltBars
 from operators.cross_section import CrossSection
 from operators.decision_records import Decided
 from operators.decisions import Decisions
@@ -61,7 +62,10 @@ class LineBroken(RuntimeError):
 
 
 class Stages(NamedTuple):
-    """Every stage of the desk with its parameters, an observer, and where large states are stored in pages."""
+    """Every stage of the desk with its parameters, an observer, and where large states are stored in pages.
+
+    `built` makes bars of named kinds, where configuration names some.
+    """
 
     normalise: Normalise
     best_quotes: BestQuotes
@@ -76,6 +80,7 @@ class Stages(NamedTuple):
     universe: "UniverseStages | None" = None
     observer: Observer = UNOBSERVED
     pages: Pages | None = None
+    built: BuiltBars | None = None
 
 
 class UniverseStages(NamedTuple):

@@ -216,6 +216,13 @@ def _bricks(one, size, price):  # type: ignore[no-untyped-def]
 
 
 @_compiled
+def _price(level, size):  # type: ignore[no-untyped-def]
+    """Return so many sizes as a price; where a size is a whole part of 1 the nearest number to the decimal one."""
+    parts = np.rint(1.0 / size)
+    return level / parts if abs(parts * size - 1.0) < 1e-12 else level * size
+
+
+@_compiled
 def _lay(one, instrument, spec, size, count, known_at, out, made):  # type: ignore[no-untyped-def]
     """Write bricks: the first has what traded since the one before, those of a gap have nothing but their prices.
 
@@ -230,8 +237,8 @@ def _lay(one, instrument, spec, size, count, known_at, out, made):  # type: igno
         one.above, one.below = max(begun, begun + step), min(begun, begun + step)
         bar = out[made]
         write(bar, one, instrument, spec, at, known_at, 0)
-        bar.open, bar.close = begun * size, (begun + step) * size
-        bar.high, bar.low = one.above * size, one.below * size
+        bar.open, bar.close = _price(begun, size), _price(begun + step, size)
+        bar.high, bar.low = _price(one.above, size), _price(one.below, size)
         made += 1
         one.number += 1
         _begin(one, at)

@@ -17,14 +17,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from domain.bar_kinds import BUILT_BAR, PARTIAL, BarKind, BarSpec, Empty, Partial
+from domain.bar_kinds import BUILT_BAR, BarKind, BarSpec, Empty, Partial
 from domain.market import END, SECOND, Kind, Malformed, MarketBatch, Ticks, row_count
 from domain.sessions import SessionTable
 from operators.activity_bars import ActivityMaker, ActivityState
 from operators.activity_rows import SIGN, Rows, held_rows, quote_rows, trade_rows
 from operators.bar_kernel import MADE_AGAIN
 from operators.bar_revisions import History
-from operators.composed_bars import ComposedState, Composer, Grid, lower_interval, of_interval
+from operators.composed_bars import ComposedState, Composer, Grid, lower_interval, of_interval, with_partial
 from operators.retained_rows import NONE, RetainedRows, late_number, row_type
 from operators.stage import Stage
 
@@ -343,10 +343,7 @@ class BuiltBars(Stage[BuiltBarState]):
         if state.clock == END:
             ready = np.ones(len(bars), np.bool_)
         state.waiting, leaving = bars[~ready], bars[ready]
-        if self.params.partial == Partial.DROP:
-            leaving = leaving[leaving["marks"] & PARTIAL == 0]
-        elif self.params.partial == Partial.KEEP:
-            leaving["marks"] &= ~np.uint8(PARTIAL)
+        leaving = with_partial(leaving, self.params.partial)
         order = [leaving[name] for name in ("version", "number", "instrument", "spec", "known_at")]
         released: NDArray[np.void] = leaving[np.lexsort(order)]
         return released

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from domain.bar_kinds import BUILT_BAR, BarSpec, Empty, Mark
+from domain.bar_kinds import BUILT_BAR, PARTIAL, BarSpec, Empty, Mark, Partial
 from domain.market import BAR, SECOND, Session
 from operators.bar_kernel import MADE_AGAIN
 from operators.bar_revisions import History
@@ -178,3 +178,13 @@ def lower_interval(spec: BarSpec, intervals_seconds: tuple[int, ...], edges: NDA
 def of_interval(bars: NDArray[np.void] | None, seconds: int) -> NDArray[np.void]:
     """Return the bars of an interval, in their order."""
     return np.empty(0, BAR) if bars is None else bars[bars["interval"] == seconds]
+
+
+def with_partial(bars: NDArray[np.void], partial: Partial) -> NDArray[np.void]:
+    """Return bars by the policy for those that are not whole: all, without the mark or with it, or the whole ones."""
+    if partial == Partial.DROP:
+        whole: NDArray[np.void] = bars[bars["marks"] & PARTIAL == 0]
+        return whole
+    if partial == Partial.KEEP:
+        bars["marks"] &= ~np.uint8(PARTIAL)
+    return bars

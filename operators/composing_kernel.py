@@ -37,6 +37,7 @@ PLACE = np.dtype(
 """The open interval, and the session segment that it lies in; `known` is 0 while there is none."""
 
 _FIRST, _EMPTY = int(Mark.FIRST), int(Mark.EMPTY)
+_LAST_ONLY, _NO_RANGE = int(Mark.LAST_ONLY), int(Mark.NO_RANGE)
 _REGULAR = int(Session.REGULAR)
 
 _compiled = njit(cache=True, nogil=True, error_model="numpy")
@@ -94,11 +95,13 @@ def _put(bar, one, instrument, spec, place, known_at, session, marks):  # type: 
         bar.marks = marks if np.isnan(one.carried) else marks | _EMPTY
         return
     opened, closed = one.open, one.close
-    if np.isnan(opened):
+    if np.isnan(opened) and not np.isnan(one.only):
         opened = closed = one.only
+        bar.marks |= _LAST_ONLY
     high, low = one.high, one.low
     if high < low:
         high = low = opened
+        bar.marks |= _NO_RANGE
     bar.open, bar.high, bar.low, bar.close = opened, high, low, closed
     bar.volume, bar.trade_count = one.volume, one.trade_count
     bar.vwap = one.notional / one.volume if one.volume > 0.0 else np.nan

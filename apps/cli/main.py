@@ -60,6 +60,7 @@ def _register() -> None:
     from apps.cli import (
         adjust,
         audit,
+        bars,
         commands,
         demo,
         doctor,
@@ -89,6 +90,7 @@ def _register() -> None:
     app.command("parity")(parity.parity)
     app.command("screen")(screen.screen)
     app.command("adjust")(adjust.adjust)
+    app.command("bars")(bars.bars)
     app.command("explain")(explain.explain)
     app.command("orders")(orders.orders)
     app.command("positions")(orders.positions)

@@ -221,9 +221,14 @@ def flag_counts(run: KeptRun) -> dict[str, int]:
 
 
 def bar_counts(run: KeptRun) -> list[tuple[int, int, int]]:
-    """Return (interval in seconds, bars, revisions) of each interval."""
+    """Return (interval in seconds, bars, revisions) of each interval; bars of named kinds are not among them."""
     revised = (pl.col("version") > 0).sum().alias("revised")
-    rows = run.rows("market.bars").group_by("interval").agg((pl.col("version") == 0).sum(), revised)
+    rows = (
+        run.rows("market.bars")
+        .filter(pl.col("interval") > 0)
+        .group_by("interval")
+        .agg((pl.col("version") == 0).sum(), revised)
+    )
     return [
         (int(interval), int(first), int(again))
         for interval, first, again in rows.sort("interval").collect().iter_rows()

@@ -2,7 +2,8 @@
 
 Which columns become tags and which fields is said in `MEASUREMENTS`, and why in `docs/influx.md`. A field that is
 NaN, infinite or missing is left out, and a point that has nothing to say is not written. Money becomes a float
-here: PostgreSQL and the lake hold it exactly.
+here: PostgreSQL and the lake hold it exactly. Bars of named kinds are left out: several may close at one instant, and
+a point has no more than an instant to be told from another by.
 """
 
 from collections.abc import Sequence
@@ -77,6 +78,8 @@ def lines_of(rows: Rows) -> list[pa.StringArray]:
     if rows.topic not in MEASUREMENTS or not table.num_rows:
         return []
     batch = table if isinstance(table, pa.RecordBatch) else _one_batch(table)
+    if "interval_name" in batch.schema.names:
+        batch = batch.filter(pc.greater(batch.column("interval"), 0))
     made = (_lines(measurement, batch) for measurement in MEASUREMENTS[rows.topic])
     return [lines for lines in made if len(lines)]
 

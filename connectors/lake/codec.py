@@ -6,7 +6,6 @@ instrument, kind, sequence and version, so the same row has the same name on eve
 shards.
 """
 
-import hashlib
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -17,6 +16,7 @@ import pyarrow as pa
 from numba import njit
 from numpy.typing import NDArray
 
+from connectors.lake.columns import fixed, name_hash, named, with_built
 from connectors.lake.schemas import (
     CHECK,
     CROSS_SECTION,
@@ -75,28 +75,12 @@ def _record_ids(
         out[row] = _mixed(bits ^ np.uint64(version[row if versions else 0]))
 
 
-def _hash(text: str) -> int:
-    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")
-
-
-def _fixed(column: NDArray[Any], kind: pa.DataType) -> pa.Array:
-    """Return a numpy column as an Arrow array of a fixed-width type, without a copy where it is contiguous."""
-    column = np.ascontiguousarray(column)
-    return pa.Array.from_buffers(kind, len(column), [None, pa.py_buffer(column)])
-
-
-def _named(indices: NDArray[Any], names: pa.Array) -> pa.Array:
-    return pa.DictionaryArray.from_arrays(
-        _fixed(indices.astype(np.int32, copy=False), pa.int32()), names, safe=False
-    )
-
-
 class MarketCodec:
     """Columns of a run to lake rows: `universe` names the instruments, `source` the origin of its ticks.
 
-    `features` and `strategies` name the feature columns and the strategies in the order of their indices, `comparisons`
-    the columns that compare instruments.
-    Derived rows have the stage as their source and the close of their bar, in ns, as their sequence.
+    `features`, `strategies` and `built` name the feature columns, the strategies and the kinds of built bars in the
+    order of their indices, `comparisons` the columns that compare instruments. Derived rows have the stage as their
+    source and the close of their bar, in ns, as their sequence; built bars have their number.
     """
 
     def __init__(
@@ -106,15 +90,17 @@ class MarketCodec:
         features: Sequence[str] = (),
         strategies: Sequence[str] = (),
         comparisons: Sequence[str] = (),
+        built: Sequence[str] = (),
     ) -> None:
         self._universe = universe
         self._source = source
         self._features = tuple(features)
         self._comparisons = tuple(comparisons)
         self._names = pa.array(universe.names, pa.string())
-        self._hashes = np.array([_hash(name) for name in universe.names], np.uint64)
+        self._hashes = np.array([name_hash(name) for name in universe.names], np.uint64)
+        self._built = tuple(built)
         self._strategies = pa.array(strategies, pa.string())
-        self._strategy_hashes = np.array([_hash(name) for name in strategies], np.uint64).view(np.int64)
+        self._strategy_hashes = np.array([name_hash(name) for name in strategies], np.uint64).view(np.int64)
 
     def ticks(self, stage: str, ticks: Ticks) -> list[Rows]:
         """Return the rows of `<stage>.trades` and `<stage>.quotes`; no entry where there are none.
@@ -145,20 +131,24 @@ class MarketCodec:
         schema = market_schema(topic)
         made = {
             **self._envelope(count, self._source, ids),
-            "instrument": _named(columns["instrument"], self._names),
-            "venue": _named(columns.get("venue", np.zeros(count, np.uint8)), _LETTERS),
+            "instrument": named(columns["instrument"], self._names),
+            "venue": named(columns.get("venue", np.zeros(count, np.uint8)), _LETTERS),
         }
         for field in schema:
             if field.name not in made:
-                made[field.name] = _fixed(_column(columns, field, count), field.type)
+                made[field.name] = fixed(_column(columns, field, count), field.type)
         return Rows(topic, pa.RecordBatch.from_arrays([made[name] for name in schema.names], schema=schema))
 
-    def bars(self, bars: NDArray[np.void]) -> Rows:
-        """Return `market.bars` rows of BAR rows."""
-        made = self._derived("market.bars", "bars", bars, bars["interval"])
-        made["open_at"] = _fixed(bars["open_at"], INSTANT)
-        made["session"] = _named(bars["session"], _SESSIONS)
-        return self._structured("market.bars", bars, made, ())
+    def bars(self, bars: NDArray[np.void], built: NDArray[np.void] | None = None) -> Rows:
+        """Return `market.bars` rows of BAR rows, and of BUILT_BAR rows among them (see `with_built`)."""
+        kind, sequence, more = bars["interval"], bars["close_at"], dict[str, pa.Array]()
+        if self._built:
+            bars, kind, sequence, more = with_built(bars, built, self._built)
+        made = self._derived("market.bars", "bars", bars, kind, sequence)
+        made["open_at"] = fixed(bars["open_at"], INSTANT)
+        made["session"] = named(bars["session"], _SESSIONS)
+        schema = market_schema("market.bars", built=bool(self._built))
+        return self._structured("market.bars", bars, {**made, **more}, schema)
 
     def features(self, rows: FeatureRows) -> Rows:
         """Return `features` rows: one for each bar, one column for each feature.
@@ -174,43 +164,42 @@ class MarketCodec:
     def _feature_rows(self, topic: str, rows: FeatureRows, names: tuple[str, ...]) -> Rows:
         if len(rows.values) != len(names):
             raise ValueError(f"{len(names)} features are named; rows with {len(rows.values)} were given")
-        made = self._derived(topic, topic, rows.bars, rows.bars["interval"])
+        made = self._derived(topic, topic, rows.bars, rows.bars["interval"], rows.bars["close_at"])
         for name, values in zip(names, rows.values, strict=True):
-            made[name] = _fixed(values, pa.float64())
-        return self._structured(topic, rows.bars, made, names)
+            made[name] = fixed(values, pa.float64())
+        return self._structured(topic, rows.bars, made, market_schema(topic, names))
 
     def scores(self, scores: NDArray[np.void]) -> Rows:
         """Return `scores` rows of SCORE rows."""
-        made = self._derived("scores", "scores", scores, self._strategy_hashes[scores["strategy"]])
-        made["strategy"] = _named(scores["strategy"], self._strategies)
-        made["reason"] = _named(scores["reason"], _REASONS)
+        kind = self._strategy_hashes[scores["strategy"]]
+        made = self._derived("scores", "scores", scores, kind, scores["close_at"])
+        made["strategy"] = named(scores["strategy"], self._strategies)
+        made["reason"] = named(scores["reason"], _REASONS)
         made["changed"] = pa.array(scores["changed"].astype(np.bool_))
-        return self._structured("scores", scores, made, ())
+        return self._structured("scores", scores, made, market_schema("scores"))
 
     def _derived(
-        self, topic: str, stage: str, rows: NDArray[np.void], kind: NDArray[Any]
+        self, topic: str, stage: str, rows: NDArray[np.void], kind: NDArray[Any], sequence: NDArray[np.int64]
     ) -> dict[str, pa.Array]:
         """Return the envelope, instrument and version of rows that a stage made at the close of bars."""
         close_at = np.ascontiguousarray(rows["close_at"])
-        instrument, known_at = np.ascontiguousarray(rows["instrument"]), _fixed(rows["known_at"], INSTANT)
+        instrument, known_at = np.ascontiguousarray(rows["instrument"]), fixed(rows["known_at"], INSTANT)
         return {
             **self._envelope(
-                len(rows), stage, self._ids(topic, stage, instrument, kind, close_at, rows["version"])
+                len(rows), stage, self._ids(topic, stage, instrument, kind, sequence, rows["version"])
             ),
-            "event_at": _fixed(close_at, INSTANT),
-            "close_at": _fixed(close_at, INSTANT),
+            "event_at": fixed(close_at, INSTANT),
+            "close_at": fixed(close_at, INSTANT),
             "known_at": known_at,
             "received_at": known_at,
-            "sequence": _fixed(close_at, pa.int64()),
-            "instrument": _named(instrument, self._names),
+            "sequence": fixed(sequence, pa.int64()),
+            "instrument": named(instrument, self._names),
         }
 
-    def _structured(
-        self, topic: str, rows: NDArray[np.void], made: dict[str, pa.Array], features: tuple[str, ...]
-    ) -> Rows:
-        schema = market_schema(topic, features)
+    @staticmethod
+    def _structured(topic: str, rows: NDArray[np.void], made: dict[str, pa.Array], schema: pa.Schema) -> Rows:
         arrays = [
-            made[field.name] if field.name in made else _fixed(rows[field.name], field.type)
+            made[field.name] if field.name in made else fixed(rows[field.name], field.type)
             for field in schema
         ]
         return Rows(topic, pa.RecordBatch.from_arrays(arrays, schema=schema))
@@ -227,15 +216,21 @@ class MarketCodec:
         made = np.empty(len(instrument), np.uint64)
         kinds, versions = kind.astype(np.int64), version.astype(np.int64)
         _record_ids(
-            np.uint64(_hash(f"{topic}|{source}")), self._hashes, instrument, kinds, sequence, versions, made
+            np.uint64(name_hash(f"{topic}|{source}")),
+            self._hashes,
+            instrument,
+            kinds,
+            sequence,
+            versions,
+            made,
         )
         return made
 
     def _envelope(self, count: int, source: str, ids: NDArray[np.uint64]) -> dict[str, pa.Array]:
         return {
-            "source": _named(np.zeros(count, np.int32), pa.array([source])),
-            "record_id": _fixed(ids, pa.uint64()),
-            "schema_version": _fixed(np.full(count, SCHEMA_VERSION, np.int16), pa.int16()),
+            "source": named(np.zeros(count, np.int32), pa.array([source])),
+            "record_id": fixed(ids, pa.uint64()),
+            "schema_version": fixed(np.full(count, SCHEMA_VERSION, np.int16), pa.int16()),
         }
 
     def ticks_of(self, table: pa.Table | pa.RecordBatch) -> Ticks:
@@ -304,7 +299,7 @@ def _array(values: list[Any], kind: pa.DataType) -> pa.Array:
     if pa.types.is_list(kind):
         bounds = np.cumsum([0, *map(len, values)], dtype=np.int32)
         flat = [part for value in values for part in value]
-        return pa.ListArray.from_arrays(_fixed(bounds, pa.int32()), _array(flat, kind.value_type))
+        return pa.ListArray.from_arrays(fixed(bounds, pa.int32()), _array(flat, kind.value_type))
     if kind == CHECK:
         return pa.StructArray.from_arrays(_columns(Check, values, kind), fields=list(kind))
     if kind == NUMBER_OR_WORD:

@@ -4,7 +4,7 @@ A lane is a kind of item that is held together and encoded at once, so that a th
 little more than one large one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -13,7 +13,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from connectors.lake.codec import MarketCodec, Rows, malformed_rows, record_rows
-from domain.market import FeatureRows, Malformed, MarketBatch, Ticks, concatenate, row_count
+from domain.market import BAR, FeatureRows, Malformed, MarketBatch, Ticks, concatenate, row_count
 
 
 class Raw(NamedTuple):
@@ -51,7 +51,8 @@ def lane_of(item: LakeItem) -> tuple[str, int]:
         case Rows(topic, table):
             return topic, table.num_rows
         case MarketBatch():
-            derived = (item.bars, item.scores, None if item.features is None else item.features.bars)
+            features = None if item.features is None else item.features.bars
+            derived = (item.bars, item.built, item.scores, features)
             return "(market)", row_count(item.ticks) + sum(
                 0 if rows is None else len(rows) for rows in derived
             )
@@ -89,6 +90,7 @@ def merged(items: Sequence[Any]) -> list[Any]:
                 _structured([item.bars for item in items]),
                 features=features,
                 scores=_structured([item.scores for item in items]),
+                built=_structured([item.built for item in items]),
             )
             return [first, *(MarketBatch(items[-1].watermark, more) for more in ticks[1:])]
     return list(items)
@@ -123,9 +125,11 @@ def _market(codec: MarketCodec, batches: Sequence[MarketBatch]) -> list[Rows]:
     made = [
         rows for ticks in _joined([batch.ticks for batch in batches]) for rows in codec.ticks("market", ticks)
     ]
-    bars = _structured([batch.bars for batch in batches])
-    if bars is not None:
-        made.append(codec.bars(bars))
+    bars, built = (
+        _structured(each) for each in zip(*((one.bars, one.built) for one in batches), strict=True)
+    )
+    if bars is not None or built is not None:
+        made.append(codec.bars(np.empty(0, BAR) if bars is None else bars, built))
     features = _features(batches)
     if features is not None:
         made.append(codec.features(features))
@@ -143,7 +147,7 @@ def _features(batches: Sequence[MarketBatch]) -> FeatureRows | None:
     return FeatureRows(np.concatenate([each.bars for each in rows]), values)
 
 
-def _structured(parts: list[NDArray[np.void] | None]) -> NDArray[np.void] | None:
+def _structured(parts: Iterable[NDArray[np.void] | None]) -> NDArray[np.void] | None:
     rows = [part for part in parts if part is not None and len(part)]
     return np.concatenate(rows) if rows else None
 

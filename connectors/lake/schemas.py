@@ -92,6 +92,10 @@ _BAR = (
     ("trade_count", pa.int32()),
     ("session", NAME),
 )
+BUILT: tuple[tuple[str, pa.DataType], ...] = (("interval_name", NAME), ("mark", NAME))
+"""Columns that `market.bars` has beside its own where a run makes bars of named kinds; of those `interval` is 0 and
+`sequence` their number."""
+
 _FEATURE = (*ENVELOPE, ("instrument", NAME), ("interval", pa.int32()), ("version", pa.int16()))
 _SCORE = (
     *ENVELOPE,
@@ -173,15 +177,17 @@ def type_name(kind: pa.DataType) -> str:
     return str(kind.value_type) if pa.types.is_dictionary(kind) else str(kind)
 
 
-def market_schema(topic: str, features: tuple[str, ...] = ()) -> pa.Schema:
+def market_schema(topic: str, features: tuple[str, ...] = (), *, built: bool = False) -> pa.Schema:
     """Return the schema of a market topic; `features` names the columns of topic `features`.
+
+    With `built` it is that of `market.bars` where bars of named kinds are made.
 
     Raises UnknownTopic.
     """
     known = {**MARKET, CROSS_SECTION: _FEATURE}
     if topic not in known:
         raise UnknownTopic(f"{topic!r} is no market topic; the market topics are {', '.join(known)}")
-    columns = [*known[topic], *((name, pa.float64()) for name in features)]
+    columns = [*known[topic], *(BUILT if built else ()), *((name, pa.float64()) for name in features)]
     return pa.schema(columns, metadata={"topic": topic, "schema_version": str(SCHEMA_VERSION)})
 
 

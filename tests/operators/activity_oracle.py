@@ -1,6 +1,7 @@
 """Activity bars the slow way: every bar is a list of its trades, and everything is worked out from lists anew."""
 
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import NamedTuple
 
 import numpy as np
@@ -276,7 +277,8 @@ class ActivityOracle:
         while level >= book.brick[1] + 1 - 1e-9 or level <= book.brick[0] - 1 + 1e-9:
             low, high = book.brick
             rising = level >= high + 1 - 1e-9
-            prices = (high * size, (high + 1) * size) if rising else (low * size, (low - 1) * size)
+            ends = (high, high + 1) if rising else (low, low - 1)
+            prices = (float(Decimal(str(size)) * ends[0]), float(Decimal(str(size)) * ends[1]))
             book.brick = (high, high + 1) if rising else (low - 1, low)
             bar = book.open or Bar(book.number, book.session, open_at=at)
             bar.open_at = min((each.event_at for each in bar.trades), default=at)
