@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
-from apps.venues import is_live
+from apps.venues import history_source, is_live
 from config.servers import read_servers
 from connectors.files.lake_reference import Reference
 from connectors.files.open_source import combine, open_source, open_sources
 from connectors.kafka.controls import recorded_controls
 from connectors.kafka.reference import described_source
 from connectors.kafka.ticks import KafkaTicks
-from connectors.source import SourceError, TickSource
+from connectors.source import TickSource
 
 KAFKA = "kafka:"
 
@@ -21,25 +21,24 @@ def sources_of(
     last: str | None = None,
     config: Path | None = None,
 ) -> TickSource:
-    """Return what `specs` name as one source; `kafka:TOPIC,TOPIC` is read by a consumer that touches nothing live.
+    """Return what `specs` name as one source.
 
+    `kafka:TOPIC,TOPIC` is read by a consumer that touches nothing live, a venue is asked for the trades of its past.
     Raises SourceError, SettingsError.
     """
-    for spec in specs:
-        if is_live(spec):
-            raise SourceError(
-                f"{spec} is live and cannot be replayed; run it with `ita run desk --source {spec}`"
-            )
-    if not any(spec.startswith(KAFKA) for spec in specs):
+    if not any(spec.startswith(KAFKA) or is_live(spec) for spec in specs):
         return open_sources(specs, instruments, first, last)
-    return combine(
-        [
-            _kafka(spec, instruments, first, last, config)
-            if spec.startswith(KAFKA)
-            else open_source(spec, instruments, first, last)
-            for spec in specs
-        ]
-    )
+    return combine([_one(spec, instruments, first, last, config) for spec in specs])
+
+
+def _one(
+    spec: str, instruments: tuple[str, ...] | None, first: str | None, last: str | None, config: Path | None
+) -> TickSource:
+    if spec.startswith(KAFKA):
+        return _kafka(spec, instruments, first, last, config)
+    if is_live(spec):
+        return history_source(spec, instruments, first, last, config)
+    return open_source(spec, instruments, first, last)
 
 
 def _kafka(

@@ -24,6 +24,7 @@ from connectors.recordings.faults import Fault, Faults, fault_named
 from connectors.recordings.manners import Asked, ReplayBook
 from connectors.recordings.present import Present
 from connectors.recordings.session import EVERYONE, Moment, Session, asked_of
+from connectors.recordings.told_trades import Told, told_trades
 from connectors.source import SourceError
 
 CONTROL = "/_control"
@@ -84,6 +85,7 @@ class ReplayVenue:
         self._visitors: set[Visitor] = set()
         self._books: dict[str, ReplayBook] = {}
         self._first = self._first_snapshots()
+        self._trades: Told | None = None
         self._position = self._requests = self._connects = self._subscriptions = 0
         self._begun, self._listening = asyncio.Event(), asyncio.Event()
         self._asked_at = 0.0
@@ -287,12 +289,22 @@ class ReplayVenue:
             if held is not None and held.mark is not None:
                 self._move_to_present()
                 return _response(HTTPStatus.OK, self._told(self._manners.book_told(book, held)))
+        trades = self._trades_told()(parts.path, dict(parse_qsl(parts.query)))
+        if trades is not None:
+            return _response(HTTPStatus.OK, self._told(trades))
         told = self._session.answers.get(asked_of(request.path)) or self._session.answers.get(
             (parts.path, ())
         )
         if told is not None:
             return _response(HTTPStatus.OK, told)
         return _response(HTTPStatus.NOT_FOUND, '{"error":"nothing was recorded of this"}')
+
+    def _trades_told(self) -> Told:
+        """Return what tells the trades of the whole session, made when it is first asked for."""
+        if self._trades is None:
+            texts = (moment.text for moment in self._session.moments)
+            self._trades = told_trades(self._manners.name, texts)
+        return self._trades
 
     async def _end_all(self, name: str) -> None:
         """End every connection of now; raises SourceError for a fault that ends none."""

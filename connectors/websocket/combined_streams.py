@@ -5,9 +5,12 @@ from collections.abc import Sequence
 
 import msgspec
 
+from connectors.websocket.fields import MILLISECOND
+from connectors.websocket.trade_pages import TradePages
 from connectors.websocket.venue import Answer, Subscription, confirmed
 
 STREAMS_A_MESSAGE = 200
+HOUR = 3600 * 10**9
 STEPS = ("filters.*.tickSize", "filters.*.stepSize")
 """Where the list of instruments has the steps of price and of quantity."""
 
@@ -20,6 +23,19 @@ class _Said(msgspec.Struct):
 
 
 _decoder = msgspec.json.Decoder(_Said)
+
+
+def trade_pages(path: str) -> TradePages:
+    """Return how the trades of the past are told, those of one order and price together."""
+    asked = f"{path}?limit=1000&symbol="
+
+    def since(symbol: str, start: int, stop: int) -> str:
+        return f"{asked}{symbol}&startTime={-(-start // MILLISECOND)}&endTime={(stop - 1) // MILLISECOND}"
+
+    def after(symbol: str, number: int) -> str:
+        return f"{asked}{symbol}&fromId={number + 1}"
+
+    return TradePages("a", "T", "p", "q", MILLISECOND, since=since, after=after, window=HOUR)
 
 
 def subscriptions(

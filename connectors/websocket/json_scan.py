@@ -21,7 +21,7 @@ _LATEST = 2**63 - 1
 
 CHILD, SIBLING, KEY_START, KEY_STOP, INDEX, SLOT, ROW, LIST = range(8)
 """Columns of a tree of wanted paths, one node a row: its first child and next sibling (-1: none), where its key stands
-among the letters of all keys, the same key as an index of an array (-1: it is none, -2: of any element), the slot of
+among the letters of all keys, the same key as an index of an array (-1: it is none, -2: of any), the slot of
 its value (-1: none), 1 where that is one of a row's, and the number of the list whose elements are rows (-1: none)."""
 
 
@@ -123,11 +123,13 @@ def _past_plain(text, at, stop):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _named(text, start, stop, tree, keys, node):  # type: ignore[no-untyped-def]
-    """Return the child of a node by the key at a place of the text, -1 where it has none of that name."""
+    """Return the child of a node by the key at a place of the text, else that of any key, -1 where it has none."""
     if node < 0:
         return -1
-    child = tree[node, CHILD]
+    child, other = tree[node, CHILD], -1
     while child >= 0:
+        if tree[child, INDEX] == -2:
+            other = child
         begin, at = tree[child, KEY_START], start
         if tree[child, KEY_STOP] - begin == stop - start:
             while at < stop and keys[begin + at - start] == text[at]:
@@ -135,7 +137,7 @@ def _named(text, start, stop, tree, keys, node):  # type: ignore[no-untyped-def]
             if at == stop:
                 return child
         child = tree[child, SIBLING]
-    return -1
+    return other
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -1,10 +1,13 @@
 """A venue's list of instruments: in which steps of price and of quantity each is traded."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any, NamedTuple
 
 import msgspec
+
+from connectors.source import SourceError
+from domain.instruments import Instrument
 
 
 class Steps(NamedTuple):
@@ -24,6 +27,37 @@ def values_at(value: Any, path: str) -> Iterator[Any]:
             yield from values_at(inner, rest)
     elif isinstance(value, dict) and head in value:
         yield from values_at(value[head], rest)
+
+
+FINEST = Decimal("0.00000001")
+SMALL_UNIT = Decimal("0.00001")
+"""The step of quantities of a venue that does not say its own: small beside an order of any coin that we trade."""
+ROUND_THE_CLOCK = "24/7"
+
+
+def instruments_of(
+    venue: str, symbols: Mapping[str, str], steps: Mapping[str, Steps] | None
+) -> tuple[Instrument, ...]:
+    """Return instruments (of which `symbols` names the venue's own names) by what a venue says of their steps.
+
+    Where it says nothing (None) any price is on tick. Raises SourceError where the venue has one of them not.
+    """
+    made = []
+    for name in sorted(symbols):
+        if steps is not None and symbols[name] not in steps:
+            raise SourceError(f"{venue} has no instrument {name} ({symbols[name]}); name some that it has")
+        tick_size, unit = Steps(FINEST) if steps is None else steps[symbols[name]]
+        issuer = name.partition("-")[0]
+        made.append(
+            Instrument(
+                name=name,
+                issuer=issuer,
+                tick_size=tick_size,
+                unit=unit or SMALL_UNIT,
+                calendar=ROUND_THE_CLOCK,
+            )
+        )
+    return tuple(made)
 
 
 class Listing(NamedTuple):

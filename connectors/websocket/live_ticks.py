@@ -6,9 +6,7 @@ with it. `known_at` and `received_at` are the time of receipt.
 """
 
 import datetime
-import logging
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from decimal import Decimal
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,18 +21,12 @@ from connectors.websocket.clock import MachineClock
 from connectors.websocket.clock_offset import ClockOffset
 from connectors.websocket.connection import Connection, Counts, Patience, Plan
 from connectors.websocket.feed import Feed
-from connectors.websocket.listing import Steps
-from connectors.websocket.rest import RequestFailed, Requests
+from connectors.websocket.reference import listed_instruments
+from connectors.websocket.rest import Requests
 from domain.instruments import Instrument, Split
 from domain.market import Chunk, empty_ticks, select
 
 DAYS_AHEAD = 366
-FINEST = Decimal("0.00000001")
-SMALL_UNIT = Decimal("0.00001")
-"""The step of quantities of a venue that does not say its own: small beside an order of any coin that we trade."""
-ROUND_THE_CLOCK = "24/7"
-
-_log = logging.getLogger("ita.connectors")
 
 
 class Wanted(NamedTuple):
@@ -89,31 +81,15 @@ class LiveTicks:
             self._ends_at = (first_at or self._began_at) + int(self._wanted.seconds * 1e9)
             last = days_of(np.array([self._ends_at]))[0]
             self._days = tuple(day for day in self._days if day <= last)
-        self._reference = tuple(known) or self._listed(self._recorder)
+        self._reference = tuple(known) or listed_instruments(
+            self._wanted.plan.venue, self._wanted.symbols, self._requests, self._recorder
+        )
         plan = self._wanted.plan
         if names is not None:
             plan = plan._replace(symbols=tuple(self._wanted.symbols[name] for name in names))
         if plan.symbols:
             self._connection = Connection(plan, self._recorder, self._requests, self._clock, self._patience)
             self._connection.start()
-
-    def _listed(self, recorder: Recorder) -> tuple[Instrument, ...]:
-        """Return what the venue says of the instruments; raises SourceError where it has one of them not.
-
-        Where it says nothing that can be read, any price is on tick. Raises RequestFailed where it does not answer.
-        """
-        venue = self._wanted.plan.venue
-        try:
-            steps = venue.listing.steps(self._requests.get(venue.listing.path, recorder))
-        except (RequestFailed, ValueError, ArithmeticError) as failure:
-            if isinstance(failure, RequestFailed) and not failure.status:
-                raise
-            _log.warning("%s does not say in which steps it trades: %s", venue.name, failure)
-            return tuple(_instrument(name, Steps(FINEST)) for name in self._names)
-        for name, symbol in self._wanted.symbols.items():
-            if symbol not in steps:
-                raise SourceError(f"{venue.name} has no instrument {name} ({symbol}); name some that it has")
-        return tuple(_instrument(name, steps[self._wanted.symbols[name]]) for name in self._names)
 
     @property
     def counts(self) -> Counts:
@@ -229,16 +205,6 @@ class _Rows:
         health = tuple(record for record in chunk.health if record.instrument in self._owned)
         ticks = ticks._replace(instrument=self._which[ticks.instrument])
         return Chunk(ticks, chunk.malformed if self._first else (), health)
-
-
-def _instrument(name: str, steps: Steps) -> Instrument:
-    return Instrument(
-        name=name,
-        issuer=name.partition("-")[0],
-        tick_size=steps.tick_size,
-        unit=steps.unit or SMALL_UNIT,
-        calendar=ROUND_THE_CLOCK,
-    )
 
 
 def _days_from(at: int) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from connectors.websocket.listing import Listing
+from connectors.websocket.trade_pages import TradePages
 
 CHANNELS = ("trades", "quotes", "depth")
 """What can be subscribed to."""
@@ -38,10 +39,11 @@ class Venue:
     """One venue. Symbols are the venue's own names of instruments.
 
     `subscriptions` says what to send for symbols and channels, `path` what is added to the address for them. `answer`
-    reads a frame while answers are awaited, None where it is none. `listing` is how its list of instruments is written.
-    `book_path` is the REST request for the book of a symbol, None where the book comes again by subscribing again.
-    `ping` is the venue's own ping, where it has one beside that of the protocol. Between `mute_floor_seconds` and
-    `mute_cap_seconds` of silence a connection is mute.
+    reads a frame while answers are awaited, None where it is none. `listing` is how its list of instruments is written,
+    `history` how its trades of the past are, None where it tells only the latest. `book_path` is the REST request for
+    the book of a symbol, None where the book comes again by subscribing again. `ping` is the venue's own ping, where it
+    has one beside that of the protocol. Between `mute_floor_seconds` and `mute_cap_seconds` of silence a connection is
+    mute.
     """
 
     name: str
@@ -50,8 +52,7 @@ class Venue:
     subscriptions: Callable[[Sequence[str], Sequence[str]], tuple[Subscription, ...]]
     answer: Callable[[bytes], Answer | None]
     listing: Listing
-    trades_path: Callable[[str], str]
-    candles_path: Callable[[str], str]
+    history: TradePages | None = None
     path: Callable[[Sequence[str], Sequence[str]], str] = lambda _symbols, _channels: ""
     book_path: Callable[[str], str | None] = no_book
     ping: str = ""

@@ -14,7 +14,7 @@ from tests.served.desk import RAW, ServedDesk
 
 pytestmark = [pytest.mark.served, pytest.mark.slow, pytest.mark.xdist_group("served_desk")]
 NAMES = ("BAND-GBP", "SKL-USD")
-SOURCE = f"coinbase:{','.join(NAMES)},for=75s"
+SOURCE = f"coinbase:{','.join(NAMES)},for=40s"
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ def raw_rows(desk, name):
 
 def test_each_worker_asks_for_its_own_instruments_and_what_it_received_is_on_the_topics_once(desk):
     desk.start_all()
-    desk.wait()
+    desk.wait(420)
 
     workers = {"BAND-GBP": "market-data-0", "SKL-USD": "market-data-1.2.3"}
     for name, worker in workers.items():

@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from connectors.websocket.combined_streams import STEPS, answer, subscriptions
+from connectors.websocket.combined_streams import STEPS, answer, subscriptions, trade_pages
 from connectors.websocket.listing import Listing
 from connectors.websocket.venue import Venue
 
@@ -17,7 +17,6 @@ VENUE = Venue(
     answer=answer,
     book_path=lambda symbol: f"/fapi/v1/depth?symbol={symbol}&limit=1000",
     listing=Listing("/fapi/v1/exchangeInfo", "symbols.*", "symbol", *STEPS),
-    trades_path=lambda symbol: f"/fapi/v1/aggTrades?symbol={symbol}&limit=1000",
-    candles_path=lambda symbol: f"/fapi/v1/klines?symbol={symbol}&interval=1m&limit=1000",
+    history=trade_pages("/fapi/v1/aggTrades"),
     requests_per_second=2.0,
 )

@@ -61,8 +61,6 @@ VENUE = Venue(
     listing=Listing(
         "/api/v2/trading-pairs-info/", "*", "url_symbol", "counter_decimals", "base_decimals", places=True
     ),
-    trades_path=lambda symbol: f"/api/v2/transactions/{symbol}/?time=day",
-    candles_path=lambda symbol: f"/api/v2/ohlc/{symbol}/?step=60&limit=1000",
     ping='{"event":"bts:heartbeat"}',
     messages_per_second=20.0,
 )

@@ -59,8 +59,6 @@ VENUE = Venue(
         "priceFilter.tickSize",
         "lotSizeFilter.qtyStep",
     ),
-    trades_path=lambda symbol: f"/v5/market/recent-trade?category=linear&symbol={symbol}&limit=1000",
-    candles_path=lambda symbol: f"/v5/market/kline?category=linear&symbol={symbol}&interval=1&limit=1000",
     ping='{"op":"ping"}',
     ping_seconds=20.0,
 )

@@ -8,7 +8,9 @@ from collections.abc import Sequence
 
 import msgspec
 
+from connectors.websocket.fields import ISO
 from connectors.websocket.listing import Listing
+from connectors.websocket.trade_pages import TradePages
 from connectors.websocket.venue import Answer, Subscription, Venue
 
 CHANNELS = {"trades": "matches", "quotes": "ticker", "depth": "level2_batch"}
@@ -59,7 +61,15 @@ VENUE = Venue(
     subscriptions=subscriptions,
     answer=answer,
     listing=Listing("/products", "*", "id", "quote_increment", "base_increment"),
-    trades_path=lambda symbol: f"/products/{symbol}/trades?limit=1000",
-    candles_path=lambda symbol: f"/products/{symbol}/candles?granularity=60",
+    history=TradePages(
+        "trade_id",
+        "time",
+        "price",
+        "size",
+        ISO,
+        before=lambda symbol, number: (
+            f"/products/{symbol}/trades?limit=1000&after={number or ''}".removesuffix("&after=")
+        ),
+    ),
     messages_per_second=8.0,
 )

@@ -9,7 +9,9 @@ from urllib.parse import quote
 
 import msgspec
 
+from connectors.websocket.fields import SECOND
 from connectors.websocket.listing import Listing
+from connectors.websocket.trade_pages import TradePages
 from connectors.websocket.venue import Answer, Subscription, Venue, confirmed
 
 CHANNELS: dict[str, dict[str, str | int]] = {
@@ -64,8 +66,17 @@ VENUE = Venue(
     listing=Listing(
         "/0/public/AssetPairs", "result.*", "wsname", "pair_decimals", "lot_decimals", places=True
     ),
-    trades_path=lambda symbol: f"/0/public/Trades?pair={quote(symbol, safe='')}",
-    candles_path=lambda symbol: f"/0/public/OHLC?pair={quote(symbol, safe='')}&interval=1",
+    history=TradePages(
+        "6",
+        "2",
+        "0",
+        "1",
+        SECOND,
+        rows="rows.result.*",
+        since=lambda symbol, start, _stop: (
+            f"/0/public/Trades?pair={quote(symbol, safe='')}&since={start - 1}"
+        ),
+    ),
     ping='{"event":"ping"}',
     requests_per_second=1.0,
     mute_floor_seconds=4.0,
