@@ -9,6 +9,8 @@ price may be used, in one that is not `identified` no name may be looked up.
 from decimal import Decimal
 from typing import Any, NamedTuple
 
+import msgspec
+
 from domain.health import MarketHealth
 from domain.instruments import Instrument
 from domain.market import Session
@@ -125,7 +127,7 @@ class Market(NamedTuple):
         return self.approval is not None or bool(self.overrides)
 
 
-class Change(NamedTuple):
+class Change(msgspec.Struct, gc=False):
     """What an order makes of a position: `was` as the exposures hold it, then its worst cases, in units and values.
 
     `high` is position + open buys, `low` position - open sells, `wide` the larger magnitude; `*_after` with the order.
@@ -144,7 +146,7 @@ class Change(NamedTuple):
     value_after: Decimal
 
 
-class View(NamedTuple):
+class View(msgspec.Struct, gc=False):
     """All that a check may see of one intent.
 
     `price` is the limit price (None for a market order), `unit_value` what one unit is worth at the reference

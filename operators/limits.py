@@ -166,7 +166,7 @@ class Limit(msgspec.Struct, frozen=True, kw_only=True):
         return self.valid_to if self.temporary_until is None else min(self.valid_to, self.temporary_until)
 
 
-class Bound(NamedTuple):
+class Bound(msgspec.Struct, frozen=True):
     """A limit as it meets one intent: `scope` names whose it is (`account:main`), `level` its scope type.
 
     `limit` is `hard` as a float, `divisor` what a share of it is taken by (1 where it is 0), `window` a span
