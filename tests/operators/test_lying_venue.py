@@ -19,8 +19,8 @@ from operators.venue_params import LineParams, VenueParams
 from operators.venue_state import Resting, VenueState
 from tests.operators import decision_case, lying_desk
 from tests.operators.lying_desk import items, params, run
+from tests.operators.naive_fills import naive
 from tests.operators.order_life import ORDER, Life, changed
-from tests.operators.venue_sessions import naive
 
 
 @pytest.fixture(scope="module")

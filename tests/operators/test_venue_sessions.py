@@ -13,8 +13,9 @@ from operators.order_ledger import Ledger, enter, take
 from operators.order_rules import BREAKS, Applied
 from operators.venue_line import read_drop_copy
 from tests.operators import venue_sessions
+from tests.operators.naive_fills import naive
 from tests.operators.order_life import ORDER, Life, changed
-from tests.operators.venue_sessions import naive, play, silent, tally
+from tests.operators.venue_sessions import play, silent, tally
 
 SEED = 20
 SESSIONS = 300

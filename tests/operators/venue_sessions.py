@@ -13,13 +13,12 @@ import sys
 from collections import Counter
 from dataclasses import dataclass, field
 from decimal import Decimal
-from fractions import Fraction
 from time import perf_counter
 from typing import Any
 
 from domain.market import END
 from domain.order_messages import ExecInst, OrderRequest, Report, RequestKind, SpecialOrder
-from domain.orders import ExecType, Execution, OrdStatus, OrdType, Side, TimeInForce
+from domain.orders import OrdStatus, OrdType, Side, TimeInForce
 from operators.order_ledger import (
     Ledger,
     Taken,
@@ -303,24 +302,6 @@ def _from(reports: list[Report], ledger: Ledger) -> dict[str, Statement]:
         state = states.setdefault(report.order_id, OrderState(known.order, dict(known.requests)))
         apply_report(state, report)
     return {order_id: statement_of(state) for order_id, state in states.items()}
-
-
-def naive(reports: list[Report]) -> dict[str, tuple[int, Fraction]]:
-    """Return quantity and money of each order by nothing but its fills, busts and corrections."""
-    fills: dict[str, dict[str, tuple[int, Fraction]]] = {}
-    for report in reports:
-        of_order = fills.setdefault(report.order_id, {})
-        if not isinstance(report, Execution):
-            continue
-        reference = getattr(report, "exec_ref_id", "")
-        if report.exec_type in {ExecType.TRADE_CANCEL, ExecType.TRADE_CORRECT}:
-            del of_order[reference]
-        if report.exec_type in {ExecType.TRADE, ExecType.TRADE_CORRECT}:
-            of_order[report.exec_id] = (report.last_qty, Fraction(report.last_px or 0))
-    return {
-        order_id: (sum(q for q, _ in each.values()), sum((q * p for q, p in each.values()), Fraction(0)))
-        for order_id, each in fills.items()
-    }
 
 
 def silent(session: Session) -> list[str]:
