@@ -10,11 +10,11 @@ from connectors.recordings.session_lines import Traffic, session_lines
 from connectors.websocket.feed import Feed
 from domain.market import Kind
 from tests.connectors.websocket.replaying import replayed, session_of
-from tests.served.desk import RAW, ServedDesk
+from tests.served.desk import ServedDesk
 
 pytestmark = [pytest.mark.served, pytest.mark.slow, pytest.mark.xdist_group("served_desk")]
 NAMES = ("BAND-GBP", "SKL-USD")
-SOURCE = f"coinbase:{','.join(NAMES)},for=40s"
+SOURCE = f"coinbase:{','.join(NAMES)},for=30s"
 
 
 @pytest.fixture
@@ -73,15 +73,17 @@ def test_each_worker_asks_for_its_own_instruments_and_what_it_received_is_on_the
     desk.wait(420)
 
     workers = {"BAND-GBP": "market-data-0", "SKL-USD": "market-data-1.2.3"}
+    counted = 0
     for name, worker in workers.items():
         lines = lines_of(desk, worker)
         expected = received_rows(lines, name)
         assert asked(lines) == {f'"{name}"'}
-        assert len(expected) > 50
-        assert raw_rows(desk, name).total() == expected.total()
+        assert raw_rows(desk, name).total() == expected.total() > 0
+        counted += expected.total()
+    assert counted > 50
 
     made = digests(desk.lake(desk.folder / "mirror"))
     again = desk.replayed("kafka:raw.trades,raw.quotes")["digests"]
-    shared = set(made) & set(again) - {*RAW, "market.health"}
+    shared = {topic for topic in set(made) & set(again) if topic.startswith("market.")} - {"market.health"}
     assert {"market.trades", "market.quotes"} <= shared
     assert {topic: made[topic] for topic in shared} == {topic: again[topic] for topic in shared}
