@@ -33,6 +33,11 @@ EXECUTIONS = {
 }
 CONTROLS = {
     ControlKind.KILL: "KillSwitchActivated",
+    ControlKind.ASKED: "SecondPersonAwaited",
+    ControlKind.RELEASE: "KillSwitchReleased",
+    ControlKind.APPROVE: "OrderApproved",
+    ControlKind.REFUSE: "HeldOrderRefused",
+    ControlKind.OVERRIDE: "OrderOverridden",
     ControlKind.LIMITS: "LimitChanged",
     ControlKind.STALE: "ControlsStale",
     ControlKind.FRESH: "ControlsFresh",
@@ -47,7 +52,7 @@ NAMES: dict[type[Record], str] = {
 }
 RELEASED = "none"
 Personal = Mapping[str, tuple[str, ...]]
-PERSONAL: Personal = {"risk.controls": ("who",)}
+PERSONAL: Personal = {"risk.controls": ("who", "maker")}
 """Fields of each topic that name a person."""
 
 _ENCODER = msgspec.json.Encoder(order="sorted")

@@ -29,7 +29,6 @@ from domain.market import (
 )
 from domain.orders import ExecType, Execution, Intent, Order, OrdStatus, OrdType, Side, TimeInForce
 from operators.checks.regulatory import RESTRICTED, SILENT
-from operators.compliance import Assessment
 from operators.decision_records import Score, decision_point, order_of, position_of, signal_of, snapshot_of
 from operators.positions import PositionBook, apply_execution, set_price, valuation
 from tests.apps.known_market import (
@@ -147,11 +146,6 @@ def reported(
     )
 
 
-def allowed(order_qty: int) -> Assessment:
-    """Return what compliance says of an intent that it lets pass as it is."""
-    return Assessment(VerdictKind.APPROVED, (), (), None, "", order_qty, Decimal(0), "1")
-
-
 def records() -> dict[str, list[msgspec.Struct]]:
     """Return the decision records of the run by topic."""
     made: dict[str, list[msgspec.Struct]] = {}
@@ -170,7 +164,7 @@ def records() -> dict[str, list[msgspec.Struct]]:
         answered(intent, VerdictKind.REFUSED if intent is sold else VerdictKind.APPROVED)
         for intent in (bought, sold, lost)
     ]
-    orders = [order_of(bought, verdicts[0], allowed(200), 1), order_of(lost, verdicts[2], allowed(50), 2)]
+    orders = [order_of(bought, verdicts[0], 200, 1), order_of(lost, verdicts[2], 50, 2)]
     executions = [
         reported(orders[0], ENTERED_AT + SECOND, ExecType.TRADE, OrdStatus.PARTIALLY_FILLED, 100, 100),
         reported(orders[0], ENTERED_AT + 2 * SECOND, ExecType.TRADE, OrdStatus.FILLED, 100, 200),

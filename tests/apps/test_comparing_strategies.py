@@ -47,7 +47,13 @@ def configuration(tmp_path_factory):
     rights = "".join(
         f"    {name}: {{active: true, accounts: [main], signal_ttl_seconds: 5}}\n" for name in NAMES
     )
-    lists = tail[tail.index("# PT-36") :]
+    approved = "".join(
+        f'    - {{strategy: {name}, version: "1", environment: simulation, instruments_max: 500, venues_max: 1, '
+        "orders_max: 20000, position_max: 50000}\n"
+        for name in NAMES
+        if name != "trend"
+    )
+    lists = tail[tail.index("# PT-36") :].replace("  margin_rates:", f"{approved}  margin_rates:")
     (folder / "compliance.yaml").write_text(f"{head}  strategies:\n{rights}\n{lists}")
     return folder
 
