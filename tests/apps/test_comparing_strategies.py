@@ -111,6 +111,7 @@ def test_an_explanation_shows_what_was_compared_in_words(run):
         value=1.0,
         unit="ratio",
         meaning="percentile rank across the universe, 0 to 1, of roc_10",
+        version=1,
     )
     assert seen["garch(0.07,0.9)"].unit == "ratio"
 
