@@ -108,7 +108,8 @@ class Bench(NamedTuple):
 
 def run_worker(worker: Worker) -> None:
     """Run a worker until it is stopped or its input ends; going on where an earlier one stopped."""
-    settings, servers = read_settings(worker.config), read_servers(worker.config)
+    settings = read_settings(worker.config, judging=worker.kind == "decisions")
+    servers = read_servers(worker.config)
     cluster = servers.kafka.cluster()
     shards = tuple(str(number) for number in range(partition_count(cluster, SCORED)))
     mine = chosen(worker.shards, shards) if worker.kind == "market-data" else shards

@@ -75,10 +75,12 @@ class Settings(NamedTuple):
     facts: Facts
 
 
-def read_settings(folder: Path | None = None) -> Settings:
+def read_settings(folder: Path | None = None, *, judging: bool = True) -> Settings:
     """Read a configuration folder; a file that it lacks is taken from the project's own.
 
-    Raises SettingsError with the file, what is wrong, what was given, and what is allowed.
+    Who is `judging` needs the inputs of every check; a worker that judges nothing runs without them, also by the
+    configuration of an older version. Raises SettingsError with the file, what is wrong, what was given, and what is
+    allowed.
     """
     if folder is not None and not folder.is_dir():
         raise SettingsError(
@@ -102,7 +104,9 @@ def read_settings(folder: Path | None = None) -> Settings:
         folder or DEFAULT,
         facts,
     )
-    compliance_params(settings, Universe(settings.listing.instruments))
+    params = compliance_params(settings, Universe(settings.listing.instruments))
+    if judging:
+        _refuse_unconfigured(settings, params)
     feature_demand(settings)
     risk_limits(settings)
     return settings
@@ -162,13 +166,17 @@ def compliance_params(settings: Settings, universe: Universe) -> ComplianceParam
         )
     except (ValueError, TypeError) as error:
         raise SettingsError(f"{path_of(settings.folder, 'compliance.yaml')}: {error}") from error
-    if made.unconfigured:
-        what, needs = made.unconfigured[0]
+    return made
+
+
+def _refuse_unconfigured(settings: Settings, params: ComplianceParams) -> None:
+    """Refuse a configuration with a check that has no input and is not said to be needless; it would refuse orders."""
+    if params.unconfigured:
+        what, needs = params.unconfigured[0]
         raise SettingsError(
             f"{path_of(settings.folder, 'compliance.yaml')}: {what} has no input {needs!r}; give it under `inputs`, or "
             f"say under `not_applicable` why the check does not apply"
         )
-    return made
 
 
 def _facts(folder: Path | None, rules: dict[str, Any]) -> tuple[Facts, bytes]:

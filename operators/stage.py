@@ -9,7 +9,7 @@ Silence never
 """
 
 import pickle
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from time import perf_counter_ns
 from typing import Any, Generic, TypeVar
@@ -84,7 +84,7 @@ class StageLogic(StatefulBatchLogic[Any, Any, bytes]):
 
     def _resumed(self, resume: bytes) -> Any:
         assert self._paged is not None  # noqa: S101  the caller has looked
-        return checked(self._name, self._stage, self._paged.load(resume))
+        return checked(self._name, self._stage, read(self._name, self._paged.load, resume))
 
     def on_batch(self, values: list[Any]) -> tuple[Iterable[Any], bool]:
         """Step through the items in order."""
@@ -127,7 +127,18 @@ def pack(stage: Stage[Any], state: Any) -> bytes:
 
 def unpack(name: str, stage: Stage[Any], stored: bytes) -> Any:
     """Return a stored state; raises StateRefused where it is of another stage or layout."""
-    return checked(name, stage, pickle.loads(stored))  # noqa: S301  written by this program for itself
+    return checked(name, stage, read(name, pickle.loads, stored))
+
+
+def read(name: str, load: Callable[[bytes], Any], stored: bytes) -> Any:
+    """Return what `load` makes of stored bytes; raises StateRefused where they name what this version does not have."""
+    try:
+        return load(stored)
+    except (AttributeError, ImportError) as failure:
+        raise StateRefused(
+            f"step {name} holds a state that this version cannot read ({failure}); start with a new output folder, or "
+            f"run the version that wrote it"
+        ) from failure
 
 
 def checked(name: str, stage: Stage[Any], stored: tuple[str, str, Any]) -> Any:
