@@ -77,7 +77,7 @@ def test_any_number_of_workers_and_batches_of_any_size_give_the_same_digests(
 @pytest.mark.parametrize(
     ("file", "text", "words"),
     [
-        ("base.yaml", "features: {indicators: ['RSY(14)']}", "features.indicators: .*'RSY'; the nearest"),
+        ("base.yaml", "features: {indicators: ['RSY(14)']}", "features: .*'RSY'; the nearest"),
         (
             "strategies.yaml",
             "strategies: [{name: trend, params: {fast: ema_13}}]",
