@@ -5,7 +5,7 @@ from typing import Literal
 
 import pydantic
 
-from config.base_settings import Section
+from config.sections import Section
 from config.settings import SettingsError, path_of, refusal, yaml_values
 from config.topics import Topics
 

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import pydantic
 from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSource, SettingsConfigDict
 
-from config.base_settings import Section
+from config.sections import Section
 from config.settings import SettingsError, path_of, refusal, yaml_values
 from connectors.influx.writer import InfluxServer
 from connectors.kafka.client import KafkaCluster

@@ -14,7 +14,7 @@ import pydantic
 import yaml
 
 from analytics.risk_limits import RiskLimit, RiskLimits
-from config.base_settings import Base, SizingSettings
+from config.sections import Base, SizingSettings
 from domain.instruments import Instrument, Universe
 from features.catalogue import lines
 from features.comparison import Comparison, comparison_lines

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pydantic
 
-from config.base_settings import Section
+from config.sections import Section
 from config.settings import path_of, refusal, yaml_values
 
 FILE = "topics.yaml"
