@@ -158,7 +158,7 @@ def _own(state: OrderState, change: Change, now_at: int, sequence: int) -> Execu
         received_at=now_at,
         source="desk:reconciliation",
         sequence=sequence,
-        record_id=name,
+        record_id=record_id("own execution", state.order.order_id, sequence),
         exec_id=name,
         order_id=order.order_id,
         cl_ord_id=state.cl_ord_id,

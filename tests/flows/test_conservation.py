@@ -1,6 +1,6 @@
 """Nothing is lost and nothing appears: rows, intents, orders, executions, cash and positions all add up."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 
 import pytest
 
@@ -71,11 +71,15 @@ def test_every_row_that_passes_reaches_the_book_once_in_known_order(walked):
     assert {kind for _, kind, _ in seen} >= {Kind.TRADE, Kind.QUOTE}
 
 
-def test_every_intent_has_exactly_one_verdict_and_every_verdict_an_intent(records):
+def test_every_intent_has_one_verdict_behind_those_that_held_it_and_every_verdict_an_intent(records):
     asked = [intent.cl_ord_id for intent in records["intents"]]
+    said = defaultdict(list)
+    for verdict in records["verdicts"]:
+        said[verdict.cl_ord_id].append(verdict.kind)
 
-    assert sorted(verdict.cl_ord_id for verdict in records["verdicts"]) == sorted(asked)
+    assert sorted(said) == sorted(asked)
     assert len(set(asked)) == len(asked)
+    assert {kind for kinds in said.values() for kind in kinds[:-1]} <= {VerdictKind.HELD}
 
 
 def test_every_approved_intent_is_exactly_one_order_that_names_its_decision_and_nothing_else_is(records):

@@ -9,7 +9,7 @@ from domain.instruments import Instrument
 from domain.money import whole_units
 from domain.orders import Execution, Order
 from operators.positions import PositionBook, apply_execution, reconcile, set_price, valuation
-from operators.sizing import Sizing, SizingParams, size_position
+from operators.sizing import Sizing, SizingParams, Wanted, size_position
 from operators.venue import submit
 from tests.operators.venue_asking import TICK, Venue, order, top
 
@@ -28,7 +28,7 @@ def send(venue, sent, unit=BITCOIN.unit):
 def test_a_coin_that_costs_more_than_the_position_is_bought_in_parts(unit, target):
     instrument = Instrument(name="BTC-USD", unit=Decimal(unit))
 
-    sizing = size_position(SIZES, instrument, 1, 0.10, Decimal("61839.61"), Decimal(1_000_000), 0)
+    sizing = size_position(SIZES, instrument, Wanted(1), 0.10, Decimal("61839.61"), Decimal(1_000_000), 0)
 
     words = "" if target else "a full position is less than one lot"
     assert sizing == Sizing(target, target, words)
