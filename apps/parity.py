@@ -10,7 +10,7 @@ import polars as pl
 from apps.parity_causes import Cause, Causes, Input, Made
 from apps.provenance import provenance
 from apps.run_folder import MANIFEST, RunFolderError
-from connectors.lake.digest import digests
+from connectors.lake.digest import counts, digests
 from connectors.lake.names import files_of
 from connectors.lake.schemas import DECISIONS, HEALTH, MARKET, TOTAL_ORDER
 from domain.market import Int64
@@ -94,9 +94,11 @@ def compared(left: Path, right: Path) -> Parity:
         if topic.startswith("raw.") and (topic in told[0]) != (topic in told[1])
     )
     made = Made.of(left, provenance(left)), Made.of(right, provenance(right))
-    causes = Causes(made, tuple(_inputs(lakes, told)))
+    causes, held = Causes(made, tuple(_inputs(lakes, told))), counts(lakes[0])
     topics = tuple(
-        _topic(lakes, topic, same=told[0].get(topic) == told[1].get(topic), causes=causes)
+        _same(topic, held[topic])
+        if told[0].get(topic) == told[1].get(topic)
+        else _topic(lakes, topic, causes)
         for topic in names
         if topic not in dict(one_sided)
     )
@@ -140,14 +142,14 @@ def _rows(lake: Path, topic: str, day: str, columns: Sequence[str] | None = None
     return plain.collect()
 
 
-def _topic(lakes: tuple[Path, Path], topic: str, *, same: bool, causes: Causes) -> TopicParity:
-    nothing = np.empty(0, np.int64)
-    if same:
-        rows = sum(_rows(lakes[0], topic, day, ("event_at",)).height for day in _days(lakes, topic))
-        return TopicParity(topic, (rows, rows), rows, 0, (0, 0), None, None, nothing)
+def _same(topic: str, rows: int) -> TopicParity:
+    return TopicParity(topic, (rows, rows), rows, 0, (0, 0), None, None, np.empty(0, np.int64))
+
+
+def _topic(lakes: tuple[Path, Path], topic: str, causes: Causes) -> TopicParity:
     heights, equal, different, only = [0, 0], 0, 0, [0, 0]
     first: First | None = None
-    instants = [nothing]
+    instants = [np.empty(0, np.int64)]
     for day in _days(lakes, topic):
         pairs = _paired(_rows(lakes[0], topic, day), _rows(lakes[1], topic, day))
         heights[0] += pairs.left

@@ -41,10 +41,6 @@ class BookBroken(RuntimeError):
     """Cash and positions do not come to what was earned: the desk's books are wrong, so it stops."""
 
 
-class OrderBroken(RuntimeError):
-    """The venue reported what cannot be: the desk's picture of an order is wrong, so it stops."""
-
-
 @dataclass(frozen=True)
 class DeskParams:
     """What the desk is made of; `firm` accounts trade `strategies` in `universe`.

@@ -56,10 +56,9 @@ class Listings:
     def add(self, listings: Iterable[Listing]) -> Imported:
         """Add versions, all or none of them, leaving out those that say what holds already."""
         held = {(each.instrument_id, each.venue): each for each in self._read(self._standing(END, END))}
-        newest = self._read(select(self._table).order_by(self._table.c["known_at"]))
-        said = {(each.instrument_id, each.venue, each.valid_from): each for each in newest}
-        with self._engine.connect() as connection:
-            there = set(connection.scalars(select(self._table.c["record_id"])))
+        known = self._read(select(self._table).order_by(self._table.c["known_at"]))
+        said = {(each.instrument_id, each.venue, each.valid_from): each for each in known}
+        there = {each.record_id for each in known}
         new = changed = unchanged = 0
         fresh: list[Listing] = []
         for listing in listings:
@@ -67,7 +66,7 @@ class Listings:
             before = held.get(key)
             again = said.get((*key, listing.valid_from))
             if listing.record_id in there or any(
-                known is not None and listing.says_what(known) for known in (before, again)
+                each is not None and listing.says_what(each) for each in (before, again)
             ):
                 unchanged += 1
                 continue
