@@ -3,16 +3,21 @@
 Every amount is a Decimal. NAV = sum over currencies of rate * (cash + quantity * price * multiplier), in base currency.
 Each event changes one thing, and its whole effect on NAV belongs to one part: a mark and a fill to price (a fill for
 the difference of its price to the mark), a fee to fees, a dividend, interest or funding to carry, a rate to currency.
+A split changes nothing; what a spin-off, a merger, a delisting or cash in lieu of a fraction pays, less what it takes,
+is price, and so is the fall of a price by its dividend.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from decimal import Decimal
 from typing import NamedTuple
 
+from analytics.carry import CarryPart
 from domain.money import ZERO, cents
 
 FINEST = Decimal("1e-9")
+TREASURY = ""
+"""Who owns what an account earns and no strategy of it does: the interest of its starting cash."""
 
 
 class Rate(NamedTuple):
@@ -40,17 +45,29 @@ class Leg:
 
 @dataclass
 class Parts:
-    """P&L in base currency by where it came from."""
+    """P&L in base currency by where it came from; of `carry`, what is not in a leg below is dividends."""
 
     price: Decimal = ZERO
     carry: Decimal = ZERO
     fees: Decimal = ZERO
     currency: Decimal = ZERO
+    financing: Decimal = ZERO
+    borrow: Decimal = ZERO
+    funding: Decimal = ZERO
 
     @property
     def total(self) -> Decimal:
         """Return the whole."""
         return self.price + self.carry + self.fees + self.currency
+
+    @property
+    def dividends(self) -> Decimal:
+        """Return the part of carry that is dividends."""
+        return self.carry - self.financing - self.borrow - self.funding
+
+    def __add__(self, other: "Parts") -> "Parts":
+        """Return two P&Ls together."""
+        return Parts(*(getattr(self, each.name) + getattr(other, each.name) for each in fields(Parts)))
 
 
 @dataclass
@@ -90,10 +107,13 @@ class Ledger:
             leg.price, leg.marked_at = price, at
             self._parts(strategy).price += (leg.value - before) * self.rate(leg.currency)
 
-    def carry(self, strategy: str, currency: str, amount: Decimal) -> None:
-        """Take interest, a dividend or funding: received above 0, paid below."""
+    def carry(self, strategy: str, currency: str, amount: Decimal, part: CarryPart | None = None) -> None:
+        """Take interest, a borrow fee, funding or a dividend (None): received above 0, paid below."""
         self._pay(strategy, currency, amount)
-        self._parts(strategy).carry += amount * self.rate(currency)
+        parts, worth = self._parts(strategy), amount * self.rate(currency)
+        parts.carry += worth
+        if part is not None:
+            setattr(parts, part.value, getattr(parts, part.value) + worth)
 
     def set_rate(self, currency: str, rate: Decimal, at: int) -> None:
         """Translate a currency at a new rate from an instant (ns UTC) on.
@@ -122,6 +142,19 @@ class Ledger:
             if paid:
                 self._pay(strategy, leg.currency, paid)
             self._parts(strategy).price += (leg.value + paid - before) * self.rate(leg.currency)
+
+    def act(self, strategy: str, symbol: str, leg: Leg, paid: Decimal, carry: Decimal = ZERO) -> None:
+        """Let a holding be another one since a corporate action: `leg` as it is now, `paid` in cash for it.
+
+        `carry` is the part of that which is a dividend; the rest is price, with the change of the value.
+        """
+        held = self.legs.setdefault(symbol, {}).get(strategy)
+        before = ZERO if held is None else held.value
+        self.legs[symbol][strategy] = leg
+        self._pay(strategy, leg.currency, paid)
+        rate, parts = self.rate(leg.currency), self._parts(strategy)
+        parts.carry += carry * rate
+        parts.price += (leg.value - before + paid - carry) * rate
 
     def held(self) -> Iterator[tuple[str, str, Leg]]:
         """Yield strategy, instrument and leg of everything that was ever held."""

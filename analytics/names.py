@@ -16,10 +16,17 @@ _LETTERS = str.maketrans(
         "Œ": "OE",
         "İ": "I",
     }
+    | dict(zip("АБВГДЕЗИІКЛМНОПРСТУФЫЭЄЈҐ", "ABVGDEZIIKLMNOPRSTUFYEEJG", strict=True))
+    | dict(
+        zip("ЖХЦЧШЮЯЂЉЊЏ", ("ZH", "KH", "TS", "CH", "SH", "YU", "YA", "DJ", "LJ", "NJ", "DZ"), strict=True)
+    )
+    | {"Щ": "SHCH", "Ъ": "", "\u042c": ""}
+    | dict(zip("ΑΒΓΔΕΖΗΙΚΛΜΝΞΟΠΡΣΤΥΦΩ", "AVGDEZIIKLMNXOPRSTYFO", strict=True))
+    | {"Θ": "TH", "\u03a7": "CH", "Ψ": "PS"}
 )
 _SILENT = re.compile("['`\"\u2019\u2018\u00b4\u02bf\u02be\u02bc\u201c\u201d]")
 _INITIALS = re.compile(
-    r"(?<![A-Z0-9])(?:[A-Z]\.\s?){2,}(?![A-Z0-9])|(?<![A-Z0-9])[A-Z](?:/[A-Z])+(?![A-Z0-9])"
+    r"(?<![A-Z0-9])(?:(?:[A-Z]\.){2,}|(?:[A-Z]\.\s?){2,}$)(?![A-Z0-9])|(?<![A-Z0-9])[A-Z](?:/[A-Z])+(?![A-Z0-9])"
 )
 _BETWEEN = re.compile(r"[^A-Z0-9]+")
 
@@ -44,6 +51,30 @@ _LITTLE_WORDS = (
     "AL EL UL AD AR AS AZ AN BIN BEN IBN BINT ABD DE DEL DI DA DO DOS DAS LA LE LES LAS LOS DER VAN VON DEN Y E THE OF",
     "AND FOR ET UND I TO IN ON MR MRS MS DR SIR HAJI HAJJI SHEIKH SHAYKH MULLAH MAULAVI MAWLAWI GENERAL COLONEL",
 )
+_SHORT_WORDS = {
+    short: word
+    for word, shorts in {
+        "INTERNATIONAL": "INTL INTERNATL",
+        "TRADING": "TRDG TRD",
+        "GENERAL": "GEN GENL",
+        "INDUSTRIAL": "INDL",
+        "INDUSTRIES": "INDS",
+        "MANUFACTURING": "MFG",
+        "ENGINEERING": "ENGG ENGRG",
+        "TRANSPORT": "TRANSP",
+        "NATIONAL": "NATL",
+        "COMMERCIAL": "COMML",
+        "DEVELOPMENT": "DEVT",
+        "SERVICES": "SVCS SVS",
+        "BROTHERS": "BROS",
+        "ENTERPRISES": "ENTPR",
+        "BANK": "BK",
+        "MINISTRY": "MIN",
+        "ORGANIZATION": "ORG ORGN ORGANISATION",
+        "ASSOCIATION": "ASSN ASSOC",
+    }.items()
+    for short in shorts.split()
+}
 PARTICLES = frozenset(word for words in _LITTLE_WORDS for word in words.split())
 """Words that a spelling has or leaves out: articles, prepositions, titles."""
 
@@ -69,17 +100,25 @@ _LAST_SOUNDLESS = re.compile(r"(?<=..)H$")
 
 
 class Name(NamedTuple):
-    """A name in comparable words, legal forms apart; `joined` is the words without spaces."""
+    """A name in comparable words, legal forms apart.
+
+    `joined` is the words without spaces, `turned` the same with what follows a comma first.
+    """
 
     words: tuple[str, ...]
     forms: tuple[str, ...]
     joined: str
+    turned: str
 
 
 def folded(text: str) -> str:
-    """Return a text in capitals of A to Z and digits, without accents, words parted by one space."""
-    capitals = unicodedata.normalize("NFKD", text.replace("\u0131", "I").upper()).translate(_LETTERS)
-    plain = _SILENT.sub("", "".join(letter for letter in capitals if not unicodedata.combining(letter)))
+    """Return a text in capitals of A to Z and digits, without accents, words parted by one space.
+
+    Cyrillic and Greek letters are transliterated; a text in other scripts comes to nothing.
+    """
+    capitals = unicodedata.normalize("NFKD", text.replace("\u0131", "I").upper())
+    bare = "".join(letter for letter in capitals if not unicodedata.combining(letter)).translate(_LETTERS)
+    plain = _SILENT.sub("", bare)
     plain = _INITIALS.sub(
         lambda found: re.sub(r"[^A-Z]", "", found.group()) + " ", plain.replace("&", " AND ")
     )
@@ -92,15 +131,23 @@ def comparable(text: str) -> Name:
     What stands in brackets, such as an abbreviation, counts like the rest. A comma between surname and given names
     says nothing here: words are compared in any order.
     """
+    words, forms = _parted(text)
+    before, comma, after = text.partition(",")
+    turned = words if not comma else (*_parted(after)[0], *_parted(before)[0])
+    joined = "".join(words or forms)
+    return Name(words or forms, forms if words else (), joined, "".join(turned) or joined)
+
+
+def _parted(text: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the words of a name and its legal forms, abbreviations written out."""
     plain = folded(text)
     for long_form, form in _LONG_FORMS:
         plain = long_form.sub(form, plain)
-    parts = plain.split()
+    parts = [_SHORT_WORDS.get(part, part) for part in plain.split()]
     words = tuple(part for part in parts if part not in LEGAL_FORMS)
-    forms = tuple(LEGAL_FORMS[part] for part in parts if part in LEGAL_FORMS)
     if not words:
-        return Name(tuple(parts), (), "".join(parts))
-    return Name(words, forms, "".join(words))
+        return (), tuple(parts)
+    return words, tuple(LEGAL_FORMS[part] for part in parts if part in LEGAL_FORMS)
 
 
 def sound(word: str) -> str:

@@ -1,25 +1,24 @@
 """Limits on measures of risk as events: warned, breached, cured, each once, with hysteresis (standards.md 2.6).
 
-Rows are versions of limits, as people wrote them; `watch` compares what was measured with those that hold at an instant
-and returns what has changed since it was last asked. The same measures at the same instants give the same events.
+`watch` compares what was measured with the limits that hold at an instant and returns what has changed since it was
+last asked. The same measures at the same instants give the same events.
 """
 
-from bisect import bisect_right
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import NamedTuple
 
-import msgspec
-
+from analytics.risk_limit_rows import FOREVER, RISK_MEASURES, RiskLimit, RiskLimits
 from domain.envelope import record_id
 
-ANY = "*"
-FOREVER = 2**63 - 1
 STEPS = (0.5, 0.75, 0.9, 1.0)
 HYSTERESIS = 0.05
 """A step or level that was reached is left when utilisation is so far below it."""
 SEVERE = 1.1
+DAY = 86_400 * 1_000_000_000
+WAIVER = 7 * DAY
+"""The longest that a breach may be waived for."""
 QUIET_NANOSECONDS = 60 * 1_000_000_000
 """A step of utilisation is told at most so often for one limit and scope; breaches and cures always."""
 
@@ -36,108 +35,39 @@ class Level(IntEnum):
 
 ACTIONS = {
     Level.NONE: "none",
-    Level.SOFT: "warn",
+    Level.SOFT: "hold",
     Level.HARD: "reduce_only",
     Level.SEVERE: "cancel_all",
     Level.FIRM: "kill",
 }
 
 
-class RiskMeasure(NamedTuple):
-    """What may be limited: its unit, whether it is a loss, and whether it is the low values that are bad."""
+class Answerer(NamedTuple):
+    """Who has to answer a breach, and within what time (ns) of being told; 0 where nobody comes after them."""
 
-    unit: str
-    is_loss: bool = False
-    low_is_bad: bool = False
+    people: str
+    within: int
 
 
-RISK_MEASURES = {
-    **dict.fromkeys(
-        ("gross", "net", "long", "short", "beta_adjusted", "var", "es", "component_var", "stress_worst"),
-        RiskMeasure("currency"),
-    ),
-    **dict.fromkeys(("sector", "country", "currency", "factor", "issuer", "venue"), RiskMeasure("currency")),
-    **dict.fromkeys(("open_orders", "turnover", "credit"), RiskMeasure("currency")),
-    **dict.fromkeys(("leverage_gross", "leverage_net", "margin"), RiskMeasure("ratio")),
-    **dict.fromkeys(("hhi", "ownership", "adv_share"), RiskMeasure("ratio")),
-    "days_to_liquidate": RiskMeasure("days"),
-    "reverse_stress_distance": RiskMeasure("deviations", low_is_bad=True),
-    "daily_loss": RiskMeasure("percent", is_loss=True),
-    "weekly_loss": RiskMeasure("percent", is_loss=True),
-    "drawdown": RiskMeasure("percent", is_loss=True),
+MINUTE = 60 * 1_000_000_000
+ANSWERERS = {
+    Level.SOFT: Answerer("trader and desk head", 15 * MINUTE),
+    Level.HARD: Answerer("risk officer", 5 * MINUTE),
+    Level.SEVERE: Answerer("cro and compliance", MINUTE),
+    Level.FIRM: Answerer("cro and coo", 0),
 }
-"""The measures of standards.md 2.6 by name. Those of a group (sector, currency, ...) are of its largest net value."""
-SCOPES = ("firm", "desk", "trader", "strategy", "account", "instrument")
-
-
-class RiskLimit(msgspec.Struct, frozen=True, kw_only=True):
-    """One version of one limit; `soft` and `hard` in `unit`; instants ns UTC, ends exclusive.
-
-    Raises ValueError where it makes no sense.
-    """
-
-    limit_id: str
-    measure: str
-    scope_type: str
-    scope_id: str
-    hard: float
-    unit: str
-    rationale: str
-    soft: float | None = None
-    valid_from: int = 0
-    valid_to: int = FOREVER
-    temporary_until: int | None = None
-    owner: str = ""
-    maker: str = ""
-    checker: str = ""
-    version: int = 1
-
-    def __post_init__(self) -> None:
-        """Refuse a row that makes no sense."""
-        measure = RISK_MEASURES.get(self.measure)
-        if measure is None:
-            raise ValueError(
-                f"risk limit {self.limit_id}: unknown measure {self.measure!r}; allowed: {', '.join(RISK_MEASURES)}"
-            )
-        soft = self.hard if self.soft is None else self.soft
-        wrong = (
-            (self.scope_type not in SCOPES, f"scope_type is one of {' '.join(SCOPES)}", self.scope_type),
-            (self.unit != measure.unit, f"unit of {self.measure} is {measure.unit}", self.unit),
-            (not self.hard > 0, "hard is above 0", self.hard),
-            (
-                soft < self.hard if measure.low_is_bad else soft > self.hard,
-                "soft is met before hard",
-                self.soft,
-            ),
-            (self.ends_at <= self.valid_from, "a row ends after valid_from", self.ends_at),
-            (
-                bool(self.maker) and self.maker == self.checker,
-                "maker and checker are two persons",
-                self.maker,
-            ),
-        )
-        for failed, rule, given in wrong:
-            if failed:
-                raise ValueError(f"risk limit {self.limit_id}: {rule}; {given!r} was given")
-
-    @property
-    def ends_at(self) -> int:
-        """Return the first instant at which the row no longer speaks."""
-        return self.valid_to if self.temporary_until is None else min(self.valid_to, self.temporary_until)
-
-    def utilisation(self, measured: float) -> float:
-        """Return what part of the hard limit is used; of a measure whose low values are bad, the reciprocal."""
-        if RISK_MEASURES[self.measure].low_is_bad:
-            return self.hard / measured if measured > 0 else float("inf")
-        return measured / self.hard
+"""Who acknowledges or waives a breach of a level; when their time is over it goes to those of the next one."""
 
 
 class LimitEvent(NamedTuple):
     """What changed about one limit in one scope.
 
-    `event` is RiskLimitUtilisation, RiskLimitBreached or RiskLimitCured; `level` the one that was reached or left,
-    `remaining` the one that holds now, and `action` what that one asks for. `is_active` says that the change followed
-    from a trade of our own, not from the market.
+    `event` is RiskLimitUtilisation, RiskLimitBreached, RiskLimitEscalated or RiskLimitCured; `level` the one that was
+    reached or left, `remaining` the one that holds now, and `action` what that one asks for. Of an escalation `level`
+    is the one whose people have to answer now, and `action` says so; what is stopped does not change by it.
+    `is_active` says that the change followed from a trade of our own, not from the market. `state` is where the breach
+    stands: open, acked, waived, cured (nobody has acknowledged it yet) or closed; `until` is when a waiver ends (ns
+    UTC), 0 where there is none.
     """
 
     event: str
@@ -153,11 +83,18 @@ class LimitEvent(NamedTuple):
     is_active: bool
     first_seen_at: int
     at: int
+    state: str = ""
+    until: int = 0
 
 
 @dataclass
 class Watched:
-    """What is remembered of one limit in one scope: the step and level it is at, and since when."""
+    """What is remembered of one limit in one scope: the step and level it is at, and since when.
+
+    A person has `acked` the breach, or it is waived up to `waived_level` until an instant (ns UTC). `limit` and
+    `measured` are what the last change followed from. The people of level `asked` have to answer before `due_at` (ns
+    UTC, 0 for no more deadline).
+    """
 
     step: float = 0.0
     told_at: int = -QUIET_NANOSECONDS
@@ -166,6 +103,31 @@ class Watched:
     first_seen_at: int = 0
     day: int = -1
     hard_breaches: int = 0
+    acked: bool = False
+    waived_until: int = 0
+    waived_level: Level = Level.NONE
+    limit: RiskLimit | None = None
+    measured: float = 0.0
+    asked: Level = Level.NONE
+    due_at: int = 0
+
+    def ask(self, level: Level, at: int) -> None:
+        """Let the people of a level have to answer from an instant (ns UTC) on; of no level, nobody."""
+        answerer = ANSWERERS.get(level)
+        self.asked, self.due_at = level, at + answerer.within if answerer and answerer.within else 0
+
+    def state(self, now_at: int) -> str:
+        """Return where the breach stands."""
+        if self.level == Level.NONE:
+            return "closed" if self.acked else "cured"
+        if now_at < self.waived_until:
+            return "waived"
+        return "acked" if self.acked else "open"
+
+    def action(self, now_at: int) -> str:
+        """Return what the level asks for; a waiver takes it back up to the level that was waived."""
+        waived = now_at < self.waived_until and self.level <= self.waived_level
+        return "none" if waived else ACTIONS[self.level]
 
 
 @dataclass
@@ -174,46 +136,37 @@ class LimitWatch:
 
     watched: dict[tuple[str, str], Watched] = field(default_factory=dict)
 
+    def names(self, scope_type: str) -> list[str]:
+        """Return the scopes of a type that are remembered."""
+        found = (scope.partition(":") for scope, _ in self.watched)
+        return [name for kind, _, name in found if kind == scope_type]
 
-class RiskLimits:
-    """Rows of limits, found by measure and scope; raises ValueError where two rows are the same version of one."""
+    def waiver_ends(self, after: int) -> int:
+        """Return when a waiver next ends after an instant (ns UTC), the greatest int64 for none."""
+        ends = (each.waived_until for each in self.watched.values() if each.waived_until > after)
+        return min(ends, default=FOREVER)
 
-    def __init__(self, rows: Iterable[RiskLimit] = ()) -> None:
-        self.rows = tuple(rows)
-        self.scope_types = frozenset(row.scope_type for row in self.rows)
-        self._found: dict[tuple[str, str, str], list[RiskLimit]] = {}
-        for row in self.rows:
-            same = self._found.setdefault((row.measure, row.scope_type, row.scope_id), [])
-            if any(
-                each.version == row.version and each.temporary_until == row.temporary_until for each in same
-            ):
-                raise ValueError(f"risk limit {row.limit_id} has version {row.version} twice")
-            same.append(row)
-        self._edges = sorted(
-            {edge for row in self.rows for edge in (row.valid_from, row.ends_at)} - {0, FOREVER}
-        )
+    def deadline(self, after: int) -> int:
+        """Return when the time to answer a breach is next over, after an instant; as `waiver_ends`."""
+        return min((each.due_at for each in self.watched.values() if each.due_at > after), default=FOREVER)
 
-    def speaking(self, measure: str, scope: str, now_at: int) -> RiskLimit | None:
-        """Return the row that holds for a measure of a scope (TYPE:NAME) at an instant.
+    def actions(self, scope: str, now_at: int) -> list[tuple[str, str]]:
+        """Return limit_id and action of each breach of a scope that asks for something, the firmest first."""
+        found = [
+            (each.level, each.limit.limit_id, each.action(now_at))
+            for (name, _), each in self.watched.items()
+            if name == scope and each.limit is not None and each.level > Level.NONE
+        ]
+        found.sort(key=lambda row: (-row[0], row[1]))
+        return [(name, action) for _, name, action in found if action != ACTIONS[Level.NONE]]
 
-        A row of the named scope goes before one of any, a temporary one before a standing one, then the highest
-        version.
-        """
-        kind, _, name = scope.partition(":")
-        for wanted in (name, ANY):
-            rows = [
-                row
-                for row in self._found.get((measure, kind, wanted), ())
-                if row.valid_from <= now_at < row.ends_at
-            ]
-            if rows:
-                return max(rows, key=lambda row: (row.temporary_until is not None, row.version))
-        return None
-
-    def next_change(self, after: int) -> int:
-        """Return the first instant after another at which a row begins or ends, the greatest int64 for none."""
-        place = bisect_right(self._edges, after)
-        return self._edges[place] if place < len(self._edges) else FOREVER
+    def breach(self, breach_id: str) -> tuple[str, Watched, RiskLimit]:
+        """Return scope, memory and limit of a breach; raises ValueError for one that there is none of."""
+        for (scope, _), each in self.watched.items():
+            if each.breach_id == breach_id and each.limit is not None:
+                return scope, each, each.limit
+        open_now = [each.breach_id for each in self.watched.values() if each.level > Level.NONE]
+        raise ValueError(f"no breach {breach_id!r}; open are: {', '.join(open_now) or 'none'}")
 
 
 def watch(
@@ -233,10 +186,10 @@ def watch(
     events: list[LimitEvent] = []
     for (scope, measure), value in measured.items():
         limit = limits.speaking(measure, scope, now_at)
+        key = scope, measure
         if limit is None or value != value:  # noqa: PLR0124  NaN alone is not itself
             continue
         used = limit.utilisation(value)
-        key = scope, measure
         first = STEPS[0] if limit.soft is None else min(STEPS[0], limit.utilisation(limit.soft))
         if used < first and key not in state.watched:
             continue
@@ -245,7 +198,99 @@ def watch(
             watched.day, watched.hard_breaches = day, 0
         events += _steps(watched, limit, scope, value, now_at, is_active)
         events += _levels(watched, limit, scope, value, now_at, is_active)
+        if watched.waived_until and now_at >= watched.waived_until:
+            watched.waived_until, watched.waived_level, watched.acked = 0, Level.NONE, False
+            watched.ask(watched.level, now_at)
+            events.append(_event(watched, "RiskLimitBreached", scope, now_at, is_active=False))
+    events += _ended(state, limits, now_at)
+    return events + _escalated(state, now_at)
+
+
+def _escalated(state: LimitWatch, now_at: int) -> list[LimitEvent]:
+    """Tell the breaches that nobody has answered in time, and let the people of the next level have to."""
+    events = []
+    for (scope, _), watched in state.watched.items():
+        while 0 < watched.due_at <= now_at:
+            watched.ask(Level(watched.asked + 1), watched.due_at)
+            told = _event(watched, "RiskLimitEscalated", scope, now_at, is_active=False)
+            events.append(
+                told._replace(level=watched.asked, action=f"call {ANSWERERS[watched.asked].people}")
+            )
     return events
+
+
+def _ended(state: LimitWatch, limits: RiskLimits, now_at: int) -> list[LimitEvent]:
+    """Tell the breaches of limits that no longer speak: nothing is crossed any more."""
+    events = []
+    for (scope, measure), watched in state.watched.items():
+        if watched.level == Level.NONE or limits.speaking(measure, scope, now_at) is not None:
+            continue
+        left, watched.level, watched.step = watched.level, Level.NONE, 0.0
+        watched.ask(Level.NONE, now_at)
+        watched.waived_until, watched.waived_level = 0, Level.NONE
+        if watched.limit is not None:
+            events.append(
+                _event(watched, "RiskLimitCured", scope, now_at, is_active=False)._replace(level=left)
+            )
+    return events
+
+
+def answerable(state: LimitWatch, breach_id: str, now_at: int, until: int | None = None) -> None:
+    """Raise ValueError for a breach that cannot be acknowledged, or be waived until an instant (ns UTC).
+
+    It is not there, was acknowledged before, is cured, or the instant is over or further off than `WAIVER`.
+    """
+    _, watched, _ = state.breach(breach_id)
+    stands = watched.state(now_at)
+    if until is None:
+        if watched.acked:
+            raise ValueError(f"breach {breach_id} is {stands}; it was acknowledged before")
+        return
+    if watched.level == Level.NONE:
+        raise ValueError(f"breach {breach_id} is {stands}; there is nothing to waive")
+    if not now_at < until <= now_at + WAIVER:
+        raise ValueError(
+            f"a waiver ends after now, and within {WAIVER // DAY} days; {until} was given at {now_at}"
+        )
+
+
+def acknowledge(state: LimitWatch, breach_id: str, now_at: int) -> LimitEvent:
+    """Let a person have seen a breach that is `answerable`."""
+    scope, watched, _ = state.breach(breach_id)
+    watched.acked = True
+    watched.ask(Level.NONE, now_at)
+    return _event(watched, "RiskLimitAcknowledged", scope, now_at, is_active=False)
+
+
+def waive(state: LimitWatch, breach_id: str, until: int, now_at: int) -> LimitEvent:
+    """Let a breach that is `answerable` ask for nothing until an instant (ns UTC), as long as it gets no worse."""
+    scope, watched, _ = state.breach(breach_id)
+    watched.acked, watched.waived_until, watched.waived_level = True, until, watched.level
+    watched.ask(Level.NONE, now_at)
+    return _event(watched, "RiskLimitWaived", scope, now_at, is_active=False)
+
+
+def _event(watched: Watched, event: str, scope: str, now_at: int, *, is_active: bool) -> LimitEvent:
+    """Return an event of a breach as it stands, by what it last followed from."""
+    limit = watched.limit
+    assert limit is not None  # noqa: S101  a breach is only ever begun with its limit
+    return LimitEvent(
+        event,
+        watched.breach_id,
+        limit,
+        scope,
+        watched.measured,
+        limit.utilisation(watched.measured),
+        watched.step,
+        watched.level,
+        watched.level,
+        watched.action(now_at),
+        is_active,
+        watched.first_seen_at,
+        now_at,
+        watched.state(now_at),
+        watched.waived_until,
+    )
 
 
 def _steps(
@@ -289,32 +334,26 @@ def _levels(
     level = _level(limit, scope, used, watched.hard_breaches + (before < Level.HARD))
     if level < before:
         level = min(before, _level(limit, scope, used + HYSTERESIS, watched.hard_breaches))
+    watched.limit, watched.measured = (limit, value) if level > Level.NONE else (watched.limit, value)
     if level == before:
         return []
     rises = level > before
     if rises and before == Level.NONE:
         watched.breach_id = record_id("risk breach", limit.limit_id, scope, limit.measure, now_at)
-        watched.first_seen_at = now_at
+        watched.first_seen_at, watched.acked = now_at, False
+    if rises and level > watched.waived_level:
+        watched.waived_until, watched.acked = 0, False
+        watched.ask(level, now_at)
     if rises and level >= Level.HARD > before:
         watched.hard_breaches += 1
-    watched.level = level
-    return [
-        LimitEvent(
-            "RiskLimitBreached" if rises else "RiskLimitCured",
-            watched.breach_id,
-            limit,
-            scope,
-            value,
-            used,
-            watched.step,
-            level if rises else before,
-            level,
-            ACTIONS[level],
-            is_active,
-            watched.first_seen_at,
-            now_at,
-        )
-    ]
+    watched.level, watched.limit = level, limit
+    told = _event(
+        watched, "RiskLimitBreached" if rises else "RiskLimitCured", scope, now_at, is_active=is_active
+    )
+    if level == Level.NONE:
+        watched.waived_until, watched.waived_level = 0, Level.NONE
+        watched.ask(Level.NONE, now_at)
+    return [told if rises else told._replace(level=before)]
 
 
 def _level(limit: RiskLimit, scope: str, used: float, hard_breaches: int) -> Level:

@@ -82,7 +82,11 @@ class NameIndex:
         self._sounds = _ByLength((sound(word), word) for word in sorted(holders))
         self._holders = {word: tuple(sorted(numbers)) for word, numbers in holders.items()}
         self._top = log(1 + len(self.listed)) or 1.0
-        self._joined = _ByLength((name.joined, number) for number, name in enumerate(self._names))
+        self._joined = _ByLength(
+            (joined, number)
+            for number, name in enumerate(self._names)
+            for joined in dict.fromkeys((name.joined, name.turned))
+        )
         self.similar = lru_cache(maxsize=_WORDS_REMEMBERED)(self._similar)
 
     def search(self, name: str, threshold: float = THRESHOLD, most: int = 10) -> list[Hit]:
@@ -196,7 +200,7 @@ class NameIndex:
     def _joined_score(wanted: Name, listed: Name) -> float:
         if min(len(wanted.joined), len(listed.joined)) < _JOINED_LETTERS:
             return 0.0
-        alike = OSA.normalized_similarity(wanted.joined, listed.joined)
+        alike = max(OSA.normalized_similarity(wanted.joined, each) for each in (listed.joined, listed.turned))
         return min(alike, _JOINED_BEST) if alike >= _JOINED_SIMILAR else 0.0
 
 

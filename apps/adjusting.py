@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
-from apps.quote_file import Flagged, quotes_of, read_table
+from apps.quote_file import Flagged, Rows, days_of, quotes_of, read_rows
 from connectors.files.action_rows import DAY_NANOSECONDS, LeanFactors, read_actions
 from domain.corporate_actions import CorporateAction, as_known
 from features.adjustment import Factors, adjustment_factors
@@ -30,16 +30,17 @@ class Adjusted(NamedTuple):
 def adjusted(
     bars: Path, actions: Path, known_at: int | None, convention: str, instrument: str | None
 ) -> Adjusted:
-    """Adjust a file of bars; `known_at` (ns UTC) says as of when actions are known, and that they have happened.
+    """Adjust bars of one instrument; `known_at` (ns UTC) is when actions are to be known and to have happened.
 
     The table has the file's columns in its order, prices and volume adjusted, then `raw_` columns and `price_factor`
     and `volume_factor`. Raises QuoteFileError, ActionFileError and AdjustError.
     """
-    table, names = read_table(bars)
+    rows = _of_one(bars, read_rows(bars), instrument)
+    table, names = rows.table, rows.names
     wanted = [name for name in (*PRICES, "volume") if name in names]
-    quotes = quotes_of(bars, table, names, wanted if "close" in wanted else [*wanted, "close"])
+    quotes = quotes_of(bars, rows, wanted if "close" in wanted else [*wanted, "close"])
     order = quotes.order
-    days = (quotes.instants[order] // DAY_NANOSECONDS).astype(np.int32)
+    days = days_of(bars, rows)[order]
     read = read_actions(actions, instrument)
     left_out = 0
     if isinstance(read, LeanFactors):
@@ -60,6 +61,17 @@ def adjusted(
     )
 
 
+def _of_one(bars: Path, rows: Rows, instrument: str | None) -> Rows:
+    """Return the rows of the instrument that is meant; raises AdjustError where that is not said."""
+    known, _ = rows.instruments()
+    if len(known) < 2:
+        return rows
+    if instrument not in known:
+        shown = ", ".join(known[:5]) + (", ..." if len(known) > 5 else "")
+        raise AdjustError(f"{bars} has bars of {shown}; say which are meant with --instrument")
+    return rows.of(instrument)
+
+
 def _factors(
     days: np.ndarray,
     close: np.ndarray,
@@ -68,6 +80,8 @@ def _factors(
     convention: str,
 ) -> Factors:
     """Return the factors of all bars, made from those that have a close."""
+    if not sound.any():
+        return Factors(np.ones(len(days)), np.ones(len(days)), ())
     made = adjustment_factors(days[sound], close[sound], known, convention)
     if sound.all():
         return made

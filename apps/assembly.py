@@ -4,7 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from apps.risk_scenarios import scenarios_of
+from apps.carry_rates import carry_rates
+from apps.risk_scenarios import check_measured, scenarios_of, shocks_of
 from config.settings import (
     Demand,
     Settings,
@@ -64,7 +65,7 @@ def assemble(
     """Put the desk together for a source; raises SettingsError where what it holds may not be traded."""
     universe = universe_of(settings, source.instruments(), source.reference())
     segments = source.segments()
-    sessions = session_table(_calendar(settings, source), segments[0], segments[-1])
+    sessions = session_table(calendar_of(settings, source), segments[0], segments[-1])
     demand = feature_demand(settings)
     families = demand.families
     base, names = settings.base, columns(families)
@@ -85,8 +86,8 @@ def assemble(
                 base.quality.jump_confirmations,
             )
         ),
-        BestQuotes(BestQuotesParams(count, sessions)),
-        _quality(settings, source, universe, sessions),
+        BestQuotes(_best_quotes(settings, source, universe, sessions, splits)),
+        _quality(settings, source, universe, sessions, splits),
         Bars(
             BarParams(
                 count,
@@ -99,7 +100,7 @@ def assemble(
                 keep_marks=bool(base.bars.built),
             )
         ),
-        QuoteBars(QuoteBarParams(count, base.features.interval_seconds, lateness)),
+        QuoteBars(QuoteBarParams(count, base.features.interval_seconds, lateness, universe.names, splits)),
         FeatureStage(
             FeatureParams(
                 count,
@@ -117,9 +118,28 @@ def assemble(
         VenueStage(desk),
         _universe_stages(settings, demand, universe, sessions, splits),
         observer,
-        built=_built_bars(settings, source, universe, sessions),
+        built=_built_bars(settings, source, universe, sessions, splits),
     )
     return Assembly(universe, sessions, lines(families), stages, comparison_lines(demand.comparisons))
+
+
+def _best_quotes(
+    settings: Settings,
+    source: TickSource,
+    universe: Universe,
+    sessions: SessionTable,
+    splits: tuple[Split, ...],
+) -> BestQuotesParams:
+    """Return what best quotes are of; the national best is told of the sources that configuration names."""
+    names, base = set(source.name.split("+")), settings.base
+    return BestQuotesParams(
+        len(universe),
+        sessions,
+        names=universe.names,
+        splits=splits,
+        national=not names.isdisjoint(base.lake.national_best_of),
+        consolidated=not names.isdisjoint(base.quality.consolidated_quotes_of),
+    )
 
 
 def _alone(settings: Settings, demand: Demand) -> tuple[int, ...] | None:
@@ -166,14 +186,18 @@ def _universe_stages(
     )
 
 
-def _calendar(settings: Settings, source: TickSource) -> str:
+def calendar_of(settings: Settings, source: TickSource) -> str:
     """Return the calendar that the source's instruments have of their own and agree on, else the configured one."""
     own = {instrument.calendar for instrument in source.reference()} - {Instrument(name="any").calendar}
     return own.pop() if len(own) == 1 else settings.listing.calendar
 
 
 def _built_bars(
-    settings: Settings, source: TickSource, universe: Universe, sessions: SessionTable
+    settings: Settings,
+    source: TickSource,
+    universe: Universe,
+    sessions: SessionTable,
+    splits: tuple[Split, ...],
 ) -> BuiltBars | None:
     """Return what makes bars of the named kinds, None where there are none; empty ones end with the source's days."""
     bars = settings.base.bars
@@ -194,11 +218,18 @@ def _built_bars(
             bars.expected_span_bars,
             bars.expected_limit,
             day_bounds(source.segments()[-1])[1],
+            splits,
         )
     )
 
 
-def _quality(settings: Settings, source: TickSource, universe: Universe, sessions: SessionTable) -> Quality:
+def _quality(
+    settings: Settings,
+    source: TickSource,
+    universe: Universe,
+    sessions: SessionTable,
+    splits: tuple[Split, ...],
+) -> Quality:
     """Return what watches the data; silence counts to the end of the source's last day in New York."""
     quality = settings.base.quality
     rules = HealthRules(
@@ -219,6 +250,7 @@ def _quality(settings: Settings, source: TickSource, universe: Universe, session
             rules,
             np.array(universe.tick_sizes()),
             RowRules() if quality.flags_rows else None,
+            splits,
         )
     )
 
@@ -227,10 +259,12 @@ def _desk_params(
     settings: Settings, universe: Universe, sessions: SessionTable, splits: tuple[Split, ...]
 ) -> DeskParams:
     base = settings.base
+    compliance = compliance_params(settings, universe)
+    limits = check_measured(settings, risk_limits(settings), compliance.facts.given)
     return DeskParams(
         universe=universe,
         strategies=settings.strategies,
-        compliance=compliance_params(settings, universe),
+        compliance=compliance,
         sizing=base.sizing.params(),
         venue=base.venue.made(),
         sessions=sessions,
@@ -243,7 +277,9 @@ def _desk_params(
         order_ttl_nanoseconds=base.venue.order_ttl_seconds * 1_000_000_000,
         limit_through_ticks=base.venue.limit_through_ticks,
         health_gates=base.quality.gates_trading,
-        risk_limits=risk_limits(settings),
+        risk_limits=limits,
         risk_scenarios=scenarios_of(settings, universe),
+        risk_shocks=shocks_of(settings, universe, limits),
         answer_nanoseconds=base.venue.answer_seconds * SECOND,
+        carry=carry_rates(settings, universe),
     )

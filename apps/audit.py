@@ -13,12 +13,13 @@ from apps.kept_run import KeptRun
 from apps.run_folder import RunPaths
 from config.audit import AuditSettings
 from connectors.audit.anchors import AnchorPlace, anchors_of, writers_of
+from connectors.audit.doors import DOORS
 from connectors.audit.findings import Finding, Wrong, finding
 from connectors.audit.heads import TreeHead, read_heads
 from connectors.audit.keys import PUBLIC, PublicKeys
-from connectors.audit.log import AuditBusy
+from connectors.audit.log import AuditBusy, nobody_writes
 from connectors.audit.rows import AuditDamaged, writers
-from connectors.audit.verification import Checked, verify
+from connectors.audit.verification import Checked, unfinished, verify
 from flows.stages import AUDIT
 
 
@@ -53,7 +54,7 @@ def verified(out: Path, audit: AuditSettings, question: Question, config: Path |
     keys, trusted = trusted_keys(audit, question.public_keys)
     place = place_of(question.against, audit, config) if question.against else None
     names = sorted(
-        {*writers(run.audit), AUDIT, *(writers_of(place, run.mark()) if place is not None else ())}
+        {*writers(run.audit), AUDIT, DOORS, *(writers_of(place, run.mark()) if place is not None else ())}
     )
     logs = [_checked(run, name, keys, place, strict=bool(question.public_keys)) for name in names]
     found = [each for log in logs for each in log.findings if _asked(each, question)]
@@ -102,10 +103,15 @@ def _checked(
         words = f"the run has no log of {writer}: {run.audit / writer} is not there"
         return Checked(writer=writer, findings=[finding(writer, 1, Wrong.MISSING, b"", words)])
     checked = verify(run.audit, writer, keys, anchors, must_be_signed=strict)
-    if run.finished and writer == AUDIT and checked.after_head and not checked.findings:
-        row = checked.rows - checked.after_head + 1
-        words = f"the run is finished, and its last head covers {row - 1} rows: those from {row} on were added later"
-        checked.findings.append(finding(writer, row, Wrong.INSERTED, b"", words))
+    if not run.finished or checked.findings or unfinished(run.audit / writer, checked) is None:
+        return checked
+    with nobody_writes(run.audit / writer) as alone:  # a command may have been at work: look while none is
+        if not alone:
+            return checked
+        checked = verify(run.audit, writer, keys, anchors, must_be_signed=strict)
+        left = None if checked.findings else unfinished(run.audit / writer, checked)
+    if left is not None:
+        checked.findings.append(left)
     return checked
 
 

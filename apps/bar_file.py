@@ -8,19 +8,22 @@ import polars as pl
 from numpy.typing import NDArray
 
 from apps.bar_making import BarRules, Made, table_of
-from apps.quote_file import DATE_NAMES, QuoteFileError, instants_of, numbers_of
+from apps.quote_file import DATE_NAMES, QuoteFileError, plain_rows, titles
+from apps.table_file import LONG
+from apps.written_dates import NO_TIME, has_clock, instants_of, on_days
+from apps.written_numbers import numbers_of
 from domain.bar_kinds import BUILT_BAR, BarSpec, Empty, Partial
 from domain.market import BAR, END, SECOND
 from domain.sessions import session_table
 from operators.bar_kernel import LAST_ONLY, NO_RANGE
 from operators.composed_bars import Composer, Grid, with_partial
 
+MILLISECOND = SECOND // 1000
 PRICES = ("open", "high", "low", "close")
-NO_TIME = np.iinfo(np.int64).min
 
 
 class BarFile(NamedTuple):
-    """Bars in order of opening and instrument; `length` is theirs in seconds, `refused` what was left out, and why."""
+    """Bars in order of opening and instrument; `length` is theirs (ns), `refused` what was left out, and why."""
 
     rows: NDArray[np.void]
     names: tuple[str, ...]
@@ -31,9 +34,7 @@ class BarFile(NamedTuple):
 
 def is_bar_file(path: Path) -> bool:
     """Say whether a file has columns of open, high, low and close."""
-    if not path.is_file() or path.suffix.lower() not in {".csv", ".parquet"}:
-        return False
-    return set(PRICES) <= set(_plain(_lines(path).collect_schema().names()))
+    return path.is_file() and set(PRICES) <= set(titles(path))
 
 
 def composed(path: Path, spec: BarSpec, rules: BarRules, calendar: str) -> Made:
@@ -43,12 +44,13 @@ def composed(path: Path, spec: BarSpec, rules: BarRules, calendar: str) -> Made:
     the calendar is unknown.
     """
     file = read_bars(path)
-    seconds = int(spec.size)
+    length = spec.nanoseconds
     if not len(file.rows):
         raise QuoteFileError(f"{path} holds no bar that can be used")
-    if seconds % file.length:
+    if length % file.length:
         raise QuoteFileError(
-            f"bars of {seconds} s are made of whole ones; those of {path} have {file.length} s; give a multiple"
+            f"bars of {spec.size:g} s are made of whole ones; those of {path} have {file.length / SECOND:g} s; "
+            "give a multiple"
         )
     lateness = int((file.rows["known_at"] - file.rows["close_at"]).min())
     days = (np.array([file.rows["open_at"].min(), file.rows["open_at"].max()])).astype("datetime64[ns]")
@@ -63,7 +65,7 @@ def composed(path: Path, spec: BarSpec, rules: BarRules, calendar: str) -> Made:
         )
     made: list[NDArray[np.void]] = [np.empty(0, BUILT_BAR)]
     grid = Grid(edges, labels, lateness, Empty(rules.empty or Empty.SKIP), 0)
-    composer = Composer(0, seconds, len(file.names), grid)
+    composer = Composer(0, length, len(file.names), grid)
     state = composer.fresh()
     composer.take(state, file.rows, made.append)
     composer.close(state, int(file.rows["close_at"].max()) + lateness, made.append)
@@ -94,8 +96,9 @@ def read_bars(path: Path) -> BarFile:
     that are `empty` are nothing). A bar of volume without prices counts for volume. Names are found in any case.
     Raises QuoteFileError where it is no such file.
     """
-    table = _lines(path).collect()
-    table.columns = _plain(table.columns)
+    read = plain_rows(path)
+    table = read.table.select([pl.col(written).alias(plain) for plain, written in read.names.items()])
+    table = table.filter(pl.Series(~read.long)) if read.long.any() else table
     dated = next((name for name in ("open_at", *DATE_NAMES) if name in table.columns), None)
     missing = [name for name in PRICES if name not in table.columns]
     if dated is None or missing:
@@ -107,11 +110,11 @@ def read_bars(path: Path) -> BarFile:
     rows = np.zeros(table.height, BAR)
     names = np.array(table["instrument"].cast(pl.String).to_list() if "instrument" in table.columns else [])
     known, which = np.unique(names, return_inverse=True) if len(names) else (np.array([path.stem]), 0)
-    rows["instrument"], rows["open_at"] = which, instants_of(table[dated])
+    rows["instrument"], rows["open_at"] = which, _dates(table, dated)
     for name in PRICES:
-        rows[name] = numbers_of(table[name])
+        rows[name] = numbers_of(table[name], read.comma)
     for name, other in (("volume", 0.0), ("vwap", np.nan), ("trade_count", 0)):
-        values = numbers_of(table[name]) if name in table.columns else np.full(len(rows), other)
+        values = numbers_of(table[name], read.comma) if name in table.columns else np.full(len(rows), other)
         rows[name] = values if name == "vwap" else np.nan_to_num(values)
     marks = (
         table["mark"].cast(pl.String).fill_null("")
@@ -125,12 +128,20 @@ def read_bars(path: Path) -> BarFile:
     kept = rows[used]
     closes = instants_of(table["close_at"])[used] if "close_at" in table.columns else None
     length = _length(path, kept, closes)
-    kept["close_at"] = kept["open_at"] + length * SECOND if closes is None else closes
-    kept["interval"] = length
+    kept["close_at"] = kept["open_at"] + length if closes is None else closes
+    kept["interval"] = length // SECOND
     known_at = instants_of(table["known_at"])[used] if "known_at" in table.columns else kept["close_at"]
     kept["known_at"] = np.maximum(known_at, kept["close_at"])
     kept = kept[np.lexsort((kept["instrument"], kept["open_at"]))]
-    return BarFile(kept, tuple(map(str, known)), length, refused, table.height)
+    if read.long.any():
+        refused[LONG] = int(read.long.sum())
+    return BarFile(kept, tuple(map(str, known)), length, refused, table.height + int(read.long.sum()))
+
+
+def _dates(table: pl.DataFrame, dated: str) -> NDArray[np.int64]:
+    """Return when bars open; beside a column of days one of times counts."""
+    clock = "time" if dated == "date" and "time" in table.columns and has_clock(table["time"]) else None
+    return instants_of(on_days(table[dated], table[clock]) if clock else table[dated])
 
 
 def _usable(rows: NDArray[np.void]) -> tuple[NDArray[np.bool_], dict[str, int]]:
@@ -154,9 +165,9 @@ def _usable(rows: NDArray[np.void]) -> tuple[NDArray[np.bool_], dict[str, int]]:
 
 
 def _length(path: Path, rows: NDArray[np.void], close_at: NDArray[np.int64] | None) -> int:
-    """Return the length of bars in seconds: from open to close, or the shortest time from one to the next."""
+    """Return the length of bars in nanoseconds: from open to close, or the shortest time from one to the next."""
     if not len(rows):
-        return 1
+        return SECOND
     if close_at is None:
         order = np.lexsort((rows["open_at"], rows["instrument"]))
         steps = np.diff(rows["open_at"][order])[np.diff(rows["instrument"][order]) == 0]
@@ -164,19 +175,6 @@ def _length(path: Path, rows: NDArray[np.void], close_at: NDArray[np.int64] | No
         length = int(lengths.min()) if len(lengths) else SECOND
     else:
         length = int((close_at - rows["open_at"]).max())
-    if length < SECOND or length % SECOND:
-        raise QuoteFileError(f"bars have whole seconds; those of {path} have {length / SECOND:g}")
-    return length // SECOND
-
-
-def _lines(path: Path) -> pl.LazyFrame:
-    try:
-        if path.suffix.lower() == ".parquet":
-            return pl.scan_parquet(path)
-        return pl.scan_csv(path, infer_schema=False)
-    except (pl.exceptions.PolarsError, OSError) as error:
-        raise QuoteFileError(f"{path} cannot be read: {error}") from error
-
-
-def _plain(names: list[str]) -> list[str]:
-    return [name.strip().lstrip("\ufeff").strip('"').lower() for name in names]
+    if length < MILLISECOND or length % MILLISECOND:
+        raise QuoteFileError(f"bars have whole milliseconds; those of {path} have {length / MILLISECOND:g}")
+    return length

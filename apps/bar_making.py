@@ -60,6 +60,10 @@ def source_name(given: str) -> str:
     path = Path(given)
     if path.is_file() and path.suffix.lower() in FILES:
         return f"{FILES[path.suffix.lower()]}:{given}"
+    if path.suffix.lower() in FILES and not path.exists():
+        raise SourceError(
+            f"there is no file {given!r}; give the path of one, or SCHEME:PLACE, as in simulator:days=1"
+        )
     raise SourceError(
         f"{given!r} is no source and no file of ticks; give SCHEME:PLACE with a scheme of {', '.join(SCHEMES)}, or the "
         "path of a .csv or .parquet file"

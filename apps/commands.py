@@ -25,7 +25,9 @@ from domain.envelope import record_id
 from domain.instruments import Universe
 from operators.compliance_rules import KillMode
 from operators.compliance_state import ComplianceState, set_kill
-from operators.limits import LimitTable
+from operators.controls import cancels
+from operators.limit_rows import CHANGE_FIELDS, instant, number
+from operators.party_screening import SCOPE, SMALLER
 
 LIMITS = "limits"
 LOOK_SECONDS = 0.2
@@ -45,7 +47,7 @@ def kill_command(scope: str, mode: str, who: str | None, reason: str) -> Command
 def limits_command(settings: Settings, who: str | None, reason: str) -> Command:
     """Return the command that lets the limits of a configuration hold; raises SettingsError where they are wrong."""
     compliance_params(settings, Universe(settings.listing.instruments))
-    rows = {name: settings.limits.get(name) for name in ("limits", "defaults")}
+    rows = {name: settings.limits.get(name) for name in ("limits", "risk_limits", "defaults")}
     return _command(ControlKind.LIMITS, LIMITS, "", who, reason, json.dumps(rows, default=str))
 
 
@@ -74,10 +76,59 @@ def override_command(
     return _command(ControlKind.OVERRIDE, cl_ord_id, check, who, reason, details)
 
 
-def table_command(table: LimitTable, who: str | None, reason: str) -> Command:
-    """Return the command that lets the rows of a limit table hold."""
-    rows = [{name: getattr(row, name) for name in row.__struct_fields__} for row in table.rows]
-    return _command(ControlKind.LIMITS, LIMITS, "", who, reason, json.dumps({"limits": rows}, default=str))
+def acknowledge_command(breach_id: str, who: str | None, reason: str) -> Command:
+    """Return the command that says a breach was seen; raises ValueError without a reason."""
+    return _command(ControlKind.ACKNOWLEDGE, breach_id, "", who, reason)
+
+
+def waive_command(breach_id: str, persons: tuple[str, str | None], until: str, reason: str) -> Command:
+    """Return the command that waives a breach until an instant (ISO text with its zone): who asks, and who checks it.
+
+    Raises ValueError where they are one person, or the text is no instant.
+    """
+    maker, who = persons
+    if maker == (who or getpass.getuser()):
+        raise ValueError(f"maker and checker are two persons; {maker} was given for both")
+    details = json.dumps({"maker": maker, "until": instant("until", until)})
+    return _command(ControlKind.WAIVE, breach_id, "", who, reason, details)
+
+
+def limit_command(
+    limit_id: str,
+    bounds: tuple[str, str | None, str | None],
+    persons: tuple[str | None, str],
+    reason: str,
+) -> Command:
+    """Return the command that gives one row of the desk's limits, of orders or of risk, a new version of its bounds.
+
+    `bounds` are hard, soft, and until when. `persons` are who sets it and who has checked it. The desk adds the row
+    to the table that it is judged by then, so that nothing else changes. Raises ValueError where the two are one,
+    or a bound is no number or no instant.
+    """
+    who, checker = persons
+    maker = who or getpass.getuser()
+    if maker == checker.strip() or not checker.strip():
+        raise ValueError(f"maker and checker are two persons; {maker!r} and {checker!r} were given")
+    hard, soft, until = bounds
+    for field, given in (("hard", hard), ("soft", soft)):
+        if given is not None:
+            number(limit_id, field, given)
+    if until is not None:
+        instant(f"limit {limit_id}: until", until)
+    values = (limit_id, hard, soft, until, maker, checker, reason)
+    change = dict(zip(CHANGE_FIELDS, values, strict=True))
+    return _command(ControlKind.LIMITS, LIMITS, "", who, reason, json.dumps({"change": change}))
+
+
+def list_command(name: str, details: str, who: str | None, reason: str, *, smaller: bool = False) -> Command:
+    """Return the command that lets a published list of names hold (`party_screening.published` makes `details`).
+
+    Raises ValueError for a name that is none, or without a reason.
+    """
+    if not name or not name.replace("-", "").replace("_", "").isalnum():
+        raise ValueError(f"a list is named by letters, digits, - and _; {name!r} was given")
+    mode = SMALLER if smaller else ""
+    return _command(ControlKind.SANCTIONS, f"{SCOPE}{name}", mode, who, reason, details)
 
 
 def _command(
@@ -96,6 +147,30 @@ def _command(
         at=at,
         details=details,
     )
+
+
+def done(control: Control) -> str:
+    """Say in a few words what a command did that holds."""
+    scope, mode, explained = control.scope, control.mode, f"`ita explain {control.scope}` says how"
+    both = f", asked for by {control.maker} and {control.who}"
+    said = {
+        ControlKind.KILL: f"{scope} is in mode {mode}",
+        ControlKind.RELEASE: f"{scope} is in mode {mode}{both}",
+        ControlKind.APPROVE: f"{scope} was judged again by all checks; {explained}",
+        ControlKind.REFUSE: f"{scope} was refused",
+        ControlKind.OVERRIDE: f"{scope} was judged again without {mode}; {explained}",
+        ControlKind.LIMITS: _limits_done(control),
+    }.get(control.kind, f"{control.kind} {scope}")
+    return said + (" and its working orders are cancelled" if cancels(control) else "")
+
+
+def _limits_done(control: Control) -> str:
+    change = json.loads(control.details).get("change") if control.kind is ControlKind.LIMITS else None
+    if change is None:
+        return "the limits are those of the configuration that was given"
+    soft = f", soft {change['soft']}" if change["soft"] is not None else ""
+    until = f" until {change['until']}" if change["until"] else ""
+    return f"{change['limit_id']} is {change['hard']}{soft}{until}, checked by {change['checker']}"
 
 
 def give_run(out: Path, command: Command, seconds: float) -> Control | None:
@@ -126,7 +201,7 @@ def give(cluster: KafkaCluster, command: Command, seconds: float) -> Control | N
         consumer.assign([TopicPartition(cluster.topic(RECORDED), 0, first)])
         put_value(
             cluster,
-            "limits" if command.kind is ControlKind.LIMITS else "kill",
+            "limits" if command.kind in (ControlKind.LIMITS, ControlKind.SANCTIONS) else "kill",
             command.scope,
             msgspec.json.encode(command),
         )

@@ -1,6 +1,8 @@
 """Why was this order sent, and why was none: the whole way from the bar to the position, read from a run's folder."""
 
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -9,12 +11,15 @@ from apps.explanation import Answer, BarSeen, Explanation, MadeBy, Reasoning, Sc
 from apps.kept_run import KeptRun
 from apps.local_time import day_of, parse_instant, stamp
 from apps.market_seen import bar_before, features_at, score_deciding, scores_at, span
+from apps.orders import KeptOrders
 from apps.provenance import code_digest, provenance
 from connectors.source import nearest
 from connectors.sqlite.journal import Journal
 from domain.decisions import DecisionPoint, Position, Signal, Verdict, VerdictKind
 from domain.market import SECOND
-from domain.orders import Execution, OrdStatus
+from domain.money import SMALLEST
+from domain.order_messages import OrderCancelReject, OrderReport, OrderRequest
+from domain.orders import Execution, Order, OrderCancelRequest, OrdStatus
 from operators.compliance import visible
 
 IDENTIFIER_LEAST = 4
@@ -106,7 +111,13 @@ def _made_by(run: KeptRun, strategies: tuple[Reasoning, ...]) -> MadeBy:
     kept = provenance(run.path)
     told = kept[-1] if kept else {"configuration": {}, "code": {"packages": {}, "versions": {}}}
     configured = told["configuration"].get("strategies.yaml", {}).get("strategies", [])
-    limits = (each.verdict.limits_version for each in strategies if each.verdict is not None)
+    judged = [
+        verdict
+        for each in strategies
+        for verdict in (*each.verdicts_before, each.verdict)
+        if verdict is not None
+    ]
+    limits = (verdict.limits_version for verdict in judged)
     return MadeBy(
         configuration=str(run.manifest.get("configuration", "")),
         code=code_digest(told["code"]),
@@ -180,8 +191,10 @@ def _reasoning(
     audit: bool,
 ) -> Reasoning:
     cl_ord_id = point.cl_ord_id if point is not None else ""
-    verdict = journal.verdict(cl_ord_id) if cl_ord_id else None
-    executions = tuple(journal.executions(cl_ord_id)) if cl_ord_id else ()
+    order = journal.order(cl_ord_id) if cl_ord_id else None
+    verdicts = journal.verdicts_on(cl_ord_id) if cl_ord_id else []
+    verdict = verdicts[-1] if verdicts else None
+    executions = tuple(journal.executions(order.order_id)) if order is not None else ()
     signal: Signal | None = journal.signal(point.signal_id) if point is not None else None
     seen_at = max(
         [execution.event_at for execution in executions] + ([score.known_at] if score is not None else []),
@@ -189,17 +202,28 @@ def _reasoning(
     )
     return Reasoning(
         strategy=strategy,
-        answer=_answer(score, point, verdict, executions) if asked_now else _silence(score, point),
+        answer=_answer(journal, score, point, verdict, executions) if asked_now else _silence(score, point),
         score=score,
         signal=signal,
         decision_point=point,
         asked_now=asked_now,
         intent=journal.intent(cl_ord_id) if cl_ord_id else None,
         verdict=verdict if verdict is None or audit else _for_traders(verdict),
-        order=journal.order(cl_ord_id) if cl_ord_id else None,
+        order=order,
         executions=executions,
+        verdicts_before=tuple(each if audit else _for_traders(each) for each in verdicts[:-1]),
+        requests=_said(journal, order, OrderCancelRequest, OrderRequest),
+        reports=_said(journal, order, OrderReport, OrderCancelReject),
         position=_position(journal, instrument, strategy, seen_at),
     )
+
+
+def _said(journal: Journal, order: Order | None, *kinds: type[Any]) -> tuple[Any, ...]:
+    """Return the records of some types about an order, as they were said."""
+    if order is None:
+        return ()
+    found = [record for kind in kinds for record in journal.of_order(kind, order.order_id)]
+    return tuple(sorted(found, key=lambda record: (record.event_at, record.sequence, record.record_id)))
 
 
 def _for_traders(verdict: Verdict) -> Verdict:
@@ -221,6 +245,7 @@ def _silence(score: ScoreSeen | None, before: DecisionPoint | None) -> Answer:
 
 
 def _answer(
+    journal: Journal,
     score: ScoreSeen | None,
     point: DecisionPoint | None,
     verdict: Verdict | None,
@@ -234,10 +259,11 @@ def _answer(
         return Answer(stage="compliance", said=said, words=verdict.text, traded=False)
     if verdict is None:
         return Answer(stage=point.stage, said=point.answer, words=point.text, traded=False)
-    return _venue_answer(executions)
+    return _venue_answer(journal, executions)
 
 
-def _venue_answer(executions: tuple[Execution, ...]) -> Answer:
+def _venue_answer(journal: Journal, executions: tuple[Execution, ...]) -> Answer:
+    """Return what the venue said last; of an order whose fills were busted or corrected, what stands of them."""
     if not executions:
         return Answer(
             stage="venue",
@@ -246,9 +272,21 @@ def _venue_answer(executions: tuple[Execution, ...]) -> Answer:
             traded=False,
         )
     last = executions[-1]
-    status = OrdStatus(last.ord_status).name.lower()
-    filled = f"{last.cum_qty:,} of {last.order_qty:,}" + (
-        f" filled at {last.avg_px:f}" if last.cum_qty else " filled"
+    status, quantity, filled, price = (
+        OrdStatus(last.ord_status).name.lower(),
+        last.order_qty,
+        last.cum_qty,
+        last.avg_px,
     )
-    words = f"{filled}; {last.text}" if last.text else filled
-    return Answer(stage="venue", said=status, words=words, traded=last.cum_qty > 0)
+    if journal.reports(last.order_id):
+        line = KeptOrders(journal).line(last.order_id)
+        status, quantity, filled, price = line.status, line.order_qty, line.cum_qty, line.avg_px
+    words = f"{filled:,} of {quantity:,} filled" + (f" at {_short(price):f}" if filled else "")
+    return Answer(
+        stage="venue", said=status, words=f"{words}; {last.text}" if last.text else words, traded=filled > 0
+    )
+
+
+def _short(price: Decimal) -> Decimal:
+    """Return an average price without the digits that a division leaves behind its eighth decimal."""
+    return min(price, price.quantize(SMALLEST), key=lambda each: len(each.as_tuple().digits))

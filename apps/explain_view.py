@@ -1,7 +1,7 @@
 """An explanation as a person reads it: the stages in the order of the business, the answer first."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from rich.columns import Columns
 from rich.console import Group, RenderableType
@@ -12,6 +12,7 @@ from rich.text import Text
 from apps.explanation import AuditSeen, BarSeen, Explanation, MadeBy, Measured, Reasoning
 from apps.local_time import stamp
 from domain.decisions import Outcome, Verdict, VerdictKind
+from domain.order_messages import CxlRejResponseTo, OrderCancelReject, OrderReport, OrderRequest
 from domain.orders import ExecType, Execution, OrdStatus, Side
 
 COLOURS = {Outcome.PASS: "green", Outcome.WARN: "yellow", Outcome.CLIP: "yellow", Outcome.HOLD: "yellow"}
@@ -99,7 +100,9 @@ def _reasoning(reasoning: Reasoning, *, audit: bool) -> Iterator[RenderableType]
     if reasoning.verdict is not None:
         yield Padding(_checks(reasoning.verdict, audit=audit), (0, 2))
     if reasoning.executions:
-        yield Padding(_executions(reasoning.executions), (0, 2))
+        beside = [each for each in reasoning.reports if isinstance(each, OrderReport)]
+        said = sorted((*reasoning.executions, *beside), key=lambda each: (each.event_at, each.sequence))
+        yield Padding(_executions(said), (0, 2))
     if reasoning.position is not None:
         held = reasoning.position
         yield Padding(
@@ -144,18 +147,27 @@ def _stages(reasoning: Reasoning) -> Iterator[tuple[str, str]]:
             "intent",
             f"{what}, from {intent.position_before:,} to {intent.target_position:,} ({intent.cl_ord_id})",
         )
+    for before in reasoning.verdicts_before:
+        codes = f", {', '.join(before.codes)}" if before.codes else ""
+        yield "before", f"{before.kind.value} at {stamp(before.known_at)}{codes}; {len(before.checks)} checks"
     if reasoning.verdict is not None:
         verdict = reasoning.verdict
         codes = f", {', '.join(verdict.codes)}" if verdict.codes else ""
-        yield (
-            "verdict",
-            f"{verdict.kind.value}{codes}; {len(verdict.checks)} checks, limits {verdict.limits_version}",
-        )
+        said = f"{verdict.kind.value} at {stamp(verdict.known_at)}{codes}"
+        yield "verdict", f"{said}; {len(verdict.checks)} checks, limits {verdict.limits_version}"
     if reasoning.order is not None:
         yield (
             "order",
             f"{reasoning.order.order_id}, {reasoning.order.order_qty:,} to {reasoning.order.ex_destination}",
         )
+    for request in reasoning.requests:
+        kind = request.kind.name.lower() if isinstance(request, OrderRequest) else "cancel"
+        yield kind, f"asked at {stamp(request.known_at)}: {request.text}"
+    for report in reasoning.reports:
+        if isinstance(report, OrderCancelReject):
+            asked = CxlRejResponseTo(report.cxl_rej_response_to).name.lower()
+            words = f": {report.text}" if report.text else f", reason {report.cxl_rej_reason}"
+            yield asked, f"refused at {stamp(report.event_at)}{words}"
 
 
 def _checks(verdict: Verdict, *, audit: bool) -> Table:
@@ -178,7 +190,7 @@ def _plain(value: float | str | None) -> str:
     return value if isinstance(value, str) else f"{value:,.6g}" if abs(value) < 1 else f"{value:,.2f}"
 
 
-def _executions(executions: tuple[Execution, ...]) -> Table:
+def _executions(executions: Iterable[Execution]) -> Table:
     table = Table(box=None, pad_edge=False)
     for name in ("execution", "what", "units", "price", "filled", "left", "fee"):
         table.add_column(name, justify="left" if name in {"execution", "what"} else "right")

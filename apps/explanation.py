@@ -5,7 +5,8 @@ from typing import Any
 import msgspec
 
 from domain.decisions import DecisionPoint, Position, Signal, Verdict
-from domain.orders import Execution, Intent, Order
+from domain.order_messages import OrderCancelReject, OrderReport, OrderRequest
+from domain.orders import Execution, Intent, Order, OrderCancelRequest
 
 
 class BarSeen(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,7 +67,9 @@ class Reasoning(msgspec.Struct, frozen=True, kw_only=True):
     """One strategy's way from score to position, as far as it went; what did not happen is null.
 
     `decision_point` is of this bar where `asked_now`, else the last one before it; intent, verdict, order and
-    executions belong to it. `verdict.checks` are what the reader may see. `position` is the one after the last fill.
+    executions belong to it. `verdict` is the last one, `verdicts_before` those of when the intent was held; their
+    checks are what the reader may see. `requests` are what the desk asked about the order, `reports` what the venue
+    said of it beside executions. `position` is the one after the last fill.
     """
 
     strategy: str
@@ -79,6 +82,9 @@ class Reasoning(msgspec.Struct, frozen=True, kw_only=True):
     verdict: Verdict | None = None
     order: Order | None = None
     executions: tuple[Execution, ...] = ()
+    verdicts_before: tuple[Verdict, ...] = ()
+    requests: tuple[OrderCancelRequest | OrderRequest, ...] = ()
+    reports: tuple[OrderReport | OrderCancelReject, ...] = ()
     position: Position | None = None
 
 

@@ -17,11 +17,12 @@ from numpy.typing import NDArray
 
 from apps.feature_store import online_rows
 from apps.kept_run import INSTANT, KeptRun
-from apps.quote_history import quote_bars_again
+from apps.quote_history import quote_bars_again, run_actions
 from apps.run_folder import RunFolderError
 from config.settings import Settings, read_settings
 from connectors.feast.history import KEYS, feature_names, lake_features
 from connectors.files.open_source import open_sources
+from domain.action_records import ActionRecord
 from domain.instruments import Split
 from domain.market import BAR, SECOND, MarketBatch, Session, empty_ticks
 from domain.sessions import SessionTable, session_table
@@ -148,10 +149,10 @@ def _computed(
     names = picked["instrument"].unique().sort().to_list()
     base = settings.base
     lateness = base.bars.lateness_milliseconds * 1_000_000
-    quotes = quote_bars_again(run, names, base.features.interval_seconds, lateness)
+    splits, told = _splits(run, names), run_actions(run, names)
+    quotes = quote_bars_again(run, names, base.features.interval_seconds, lateness, splits)
     families = families_of(features, families_with(features))
     table = _sessions(settings, picked)
-    splits = _splits(run, names)
     parts: list[pl.DataFrame] = []
     for index, name in enumerate(names):
         bars = _bars(run, name, base.features.interval_seconds)
@@ -160,7 +161,8 @@ def _computed(
         rows = picked.filter(pl.col("instrument") == name)
         own_quotes = quotes[quotes["instrument"] == index]
         own_quotes["instrument"] = 0
-        parts.append(_instrument(stage, bars, own_quotes, rows, families, features))
+        of_it = tuple(action for action in told if action.instrument == name)
+        parts.append(_instrument(stage, bars, own_quotes, rows, families, features, of_it))
     return pl.concat(parts).sort(*IDENTITY)
 
 
@@ -171,6 +173,7 @@ def _instrument(
     picked: pl.DataFrame,
     families: Sequence[Family],
     features: Sequence[str],
+    actions: tuple[ActionRecord, ...],
 ) -> pl.DataFrame:
     """Return the picked rows of one instrument: one pass for each state of knowledge that they need."""
     event_at = picked["event_at"].cast(pl.Int64).to_numpy()
@@ -181,7 +184,7 @@ def _instrument(
     for count in np.unique(revisions):
         rows = np.flatnonzero(revisions == count)
         known = _as_known(bars, int(count), int(event_at[rows].max()))
-        made = _evaluated(stage, known, quotes)
+        made = _evaluated(stage, known, quotes, actions)
         there = rows[np.isin(event_at[rows], known["close_at"])]
         at = np.searchsorted(known["close_at"], event_at[there])
         values[:, there] = made[np.ix_(place, at)]
@@ -201,7 +204,9 @@ def _as_known(bars: _Bars, revisions: int, last_at: int) -> NDArray[np.void]:
     return kept
 
 
-def _evaluated(stage: FeatureStage, bars: NDArray[np.void], quotes: NDArray[np.void]) -> NDArray[np.float64]:
+def _evaluated(
+    stage: FeatureStage, bars: NDArray[np.void], quotes: NDArray[np.void], actions: tuple[ActionRecord, ...]
+) -> NDArray[np.float64]:
     """Return the features of bars from a fresh state on, shape (columns of all families, bars)."""
     state = stage.fresh()
     made: list[NDArray[np.float64]] = []
@@ -209,7 +214,8 @@ def _evaluated(stage: FeatureStage, bars: NDArray[np.void], quotes: NDArray[np.v
         some = bars[start : start + STEP_BARS]
         low, high = (0 if not start else int(bars["close_at"][start - 1])), int(some["close_at"][-1])
         near = quotes[(quotes["close_at"] > low) & (quotes["close_at"] <= high)]
-        batch = MarketBatch(0, empty_ticks(), bars=some, quote_bars=near)
+        told = actions if not start else ()
+        batch = MarketBatch(0, empty_ticks(), bars=some, quote_bars=near, actions=told)
         made += [item.features.values for item in stage.step(state, batch) if item.features is not None]
     return np.concatenate(made, axis=1)
 

@@ -23,17 +23,20 @@ def compute(path: Path, indicators: Sequence[str]) -> Computed:
     """Compute indicators over a file of bars.
 
     The table has the file's dates, in the file's order, and a float64 column for each output, null while it warms up,
-    in rows that are not used, and where no finite number comes out. Raises UnknownIndicator and QuoteFileError.
+    in rows that are not used, and where no finite number comes out. Where rows name instruments (a column instrument,
+    symbol or ticker) each has its own values, and the column stands beside the dates. Raises UnknownIndicator and
+    QuoteFileError.
     """
     wanted = asked_for(indicators)
     program = program_of(wanted)
     quotes = read_quotes(path, program.columns)
     used = {name: np.ascontiguousarray(column[quotes.order]) for name, column in quotes.columns.items()}
-    values = program.run(program.fresh(1), np.zeros(len(quotes.order), np.int32), used)
+    which = quotes.instruments[quotes.order]
+    values = program.run(program.fresh(int(which.max(initial=0)) + 1), which, used)
     names = [column for each in wanted for column in each.columns]
-    columns = [quotes.dates]
+    columns = quotes.dates.get_columns()
     for name, column in zip(names, values, strict=True):
-        whole = np.full(len(quotes.dates), np.nan)
+        whole = np.full(quotes.dates.height, np.nan)
         whole[quotes.order] = np.where(np.isfinite(column), column, np.nan)
         columns.append(pl.Series(name, whole).fill_nan(None))
     bars = [bar for each in wanted for bar in warm_ups(each)]

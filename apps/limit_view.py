@@ -1,31 +1,69 @@
 """Limits as a person reads and changes them: the rows that hold, their versions, and a new version of one."""
 
-import difflib
-import getpass
 import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from apps.hold_view import journal_of
+from apps.kept_run import KeptRun
 from apps.local_time import stamp
-from config.settings import read_settings
+from apps.run_folder import RunFolderError
+from config.settings import Settings, read_settings
 from domain.controls import ControlKind
 from domain.market import SECOND
-from operators.limit_rows import limit_table
+from operators.limit_rows import limit_table, named, plain
 from operators.limits import FAR_FUTURE, LimitTable
 
 
-def held_table(config: Path | None, out: Path | None) -> LimitTable:
-    """Return the limits of a configuration, or those that a run was told last."""
+def held_table(config: Path | None, out: Path | None, *, served: bool = False) -> LimitTable:
+    """Return the limits of a configuration, or those that a run was told last, else those that it began with.
+
+    Of the `served` desk they are those that its journal knows of.
+
+    Raises RunFolderError where the run began with another configuration than the one that is named.
+    """
     settings = read_settings(config)
     given = {name: settings.limits.get(name) for name in ("limits", "defaults")}
-    if out is not None:
-        with journal_of(out, config) as journal:
-            for control in journal.controls():
-                if control.kind is ControlKind.LIMITS:
-                    given = json.loads(control.details)
+    if out is not None or served:
+        given = told_last(out, config, settings, "limits") or given
     return limit_table(given.get("limits") or (), given.get("defaults") or {})
+
+
+def told_last(out: Path | None, config: Path | None, settings: Settings, table: str) -> dict[str, Any] | None:
+    """Return what a run was told last with a table, `limits` or `risk_limits`; None where it goes by its configuration.
+
+    Without a folder it is the served desk, of which is known what it was told and not what it began with.
+    Raises RunFolderError where a run does, and began with another one than these settings.
+    """
+    last = None
+    with journal_of(out, config) as journal:
+        for control in journal.controls():
+            if control.kind is ControlKind.LIMITS:
+                given = json.loads(control.details)
+                last = given if given.get(table) is not None else last
+    if out is None:
+        return last
+    began_with = KeptRun(out).manifest.get("configuration")
+    if last is None and began_with != settings.digest:
+        raise RunFolderError(
+            f"the run in {out} began with another configuration ({began_with}; this one is {settings.digest}); "
+            "give it with --config"
+        )
+    return last
+
+
+def whose(config: Path | None, out: Path | None, *, served: bool = False) -> str:
+    """Say of what the limits are that are shown."""
+    if out is not None:
+        return f"limits that hold in the run in {out}"
+    if served:
+        return "limits that hold in the served desk: what it was told last, else the configuration"
+    folder = "the project" if config is None else config
+    return (
+        f"limits of the configuration of {folder}; what a desk was told since is not among them: "
+        "--served shows what holds in the served desk, --out RUN in a run"
+    )
 
 
 def rows_of(table: LimitTable) -> list[dict[str, Any]]:
@@ -42,7 +80,7 @@ def versions(config: Path | None, out: Path | None, limit_id: str | None) -> lis
     """Return every version of a row, or of all; raises ValueError for one that there is none of."""
     table = held_table(config, out)
     if limit_id is not None:
-        _named(table, limit_id)
+        named(table, limit_id)
     rows = [row for row in table.rows if limit_id in (None, row.limit_id)]
     return [_plain(row) for row in sorted(rows, key=lambda row: (row.limit_id, row.version))]
 
@@ -63,50 +101,8 @@ def told(out: Path, config: Path | None) -> list[dict[str, str]]:
         ]
 
 
-def changed(
-    table: LimitTable,
-    limit_id: str,
-    bounds: tuple[str, str | None, str | None],
-    persons: tuple[str | None, str],
-    reason: str,
-) -> LimitTable:
-    """Return the table with a new version of a row: `bounds` are hard, soft, and until when it holds (ISO text).
-
-    Raises ValueError where the row is not there, or does not make sense.
-    """
-    hard, soft, until = bounds
-    who, checker = persons
-    maker = who or getpass.getuser()
-    if maker == checker:
-        raise ValueError(f"maker and checker are two persons; {maker} was given for both")
-    row = _named(table, limit_id)
-    newest = max(each.version for each in table.rows if each.key == row.key)
-    made = {name: getattr(row, name) for name in row.__struct_fields__} | {
-        "hard": hard,
-        "soft": soft
-        if soft is not None
-        else (None if row.soft is None else min(row.soft, row.soft.__class__(hard))),
-        "version": newest + 1,
-        "maker": maker,
-        "checker": checker,
-        "rationale": reason,
-        "temporary_until": until,
-    }
-    rows = [{name: getattr(each, name) for name in each.__struct_fields__} for each in table.rows]
-    return limit_table([*rows, made], firm=table.firm)
-
-
-def _named(table: LimitTable, limit_id: str) -> Any:
-    found = [row for row in table.rows if row.limit_id == limit_id and row.temporary_until is None]
-    if not found:
-        names = sorted({row.limit_id for row in table.rows})
-        near = difflib.get_close_matches(limit_id, names, 3) or names[:5]
-        raise ValueError(f"no limit {limit_id!r}; the nearest: {', '.join(near)}")
-    return max(found, key=lambda row: row.version)
-
-
 def _plain(row: Any) -> dict[str, Any]:
-    made = {name: getattr(row, name) for name in row.__struct_fields__}
+    made = plain(row)
     for name in ("valid_from", "valid_to", "temporary_until"):
         at = made[name]
         made[name] = (

@@ -6,16 +6,19 @@ from typing import NamedTuple
 
 import typer
 
+from apps.actions import actions_digest, heard_beside, with_actions
 from apps.health import REFERENCE, Health
 from apps.metrics import Metrics, serve
 from apps.provenance import keep_provenance
 from apps.run_folder import RunFolder, RunFolderError
 from apps.running import RunOptions, Stopwatch, peak_rss_mb, run_desk, stop_on_signal
+from apps.second_feed import with_second
 from apps.sources import sources_of
 from apps.summary import summarise
 from apps.venues import is_live, live_source
 from config.settings import read_settings
 from connectors.files.lake_reference import keep_reference, kept_reference
+from connectors.source import TickSource
 from connectors.tick_input import Pace, Stop
 from connectors.websocket.live_ticks import LiveTicks
 from operators.stage import UNOBSERVED
@@ -33,6 +36,8 @@ class Live(NamedTuple):
     config: Path | None
     metrics_host: str
     metrics_port: int
+    actions: Path | None = None
+    against: str | None = None
 
 
 def run_live(live: Live, out: Path) -> None:
@@ -43,8 +48,15 @@ def run_live(live: Live, out: Path) -> None:
     """
     settings = read_settings(live.config)
     venue = live_source(live.source, live.config) if is_live(live.source) else None
-    source = venue or sources_of((live.source,), config=live.config)
-    folder = RunFolder(out, {"kind": "run", "source": live.source, "configuration": settings.digest})
+    source: TickSource = venue or with_second(
+        with_actions(sources_of((live.source,), config=live.config), settings, live.actions),
+        settings,
+        live.against,
+        live.config,
+    )
+    told = {"actions": actions_digest(live.actions)} if live.actions and venue is None else {}
+    told |= {"against": live.against} if live.against else {}
+    folder = RunFolder(out, {**told, "kind": "run", "source": live.source, "configuration": settings.digest})
     try:
         if folder.summary() is not None:
             typer.echo(f"the input of the run in {out} has ended; nothing is left to do", err=True)
@@ -58,6 +70,7 @@ def run_live(live: Live, out: Path) -> None:
         )
         if venue is not None:
             venue.begin(folder.path / RECORDINGS, kept_reference(folder.lake).instruments)
+            source = heard_beside(venue, settings, folder, live.actions)
         keep_provenance(folder.path, settings)
         keep_reference(folder.lake, source)
         health.has(REFERENCE)

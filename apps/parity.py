@@ -18,12 +18,9 @@ from domain.market import Int64
 NAMES_THE_RUN = ("received_at", "record_id")
 """Fields that no two runs need to share: the machine's clock, and a name that follows from the rest."""
 FLOW = (
-    "raw.trades",
-    "raw.quotes",
-    "market.trades",
-    "market.quotes",
+    *list(MARKET)[:5],
     HEALTH,
-    *list(MARKET)[4:],
+    *list(MARKET)[5:],
     "risk.controls",
     *DECISIONS,
 )
@@ -44,6 +41,7 @@ RECEIVED = (
 RECEIVED_QUOTES = ("bid", "bid_size", "ask", "ask_size")
 FIELDS_TOLD = 8
 _PLACE, _LEFT, _RIGHT, _APART, _KNOWN = "__place", "__left", "__right", "__apart", "__known"
+_WHOSE = "__whose"
 
 
 class First(NamedTuple):
@@ -57,7 +55,7 @@ class First(NamedTuple):
 
 
 class TopicParity(NamedTuple):
-    """What was found in one topic; `known_at` are the instants of all differences, sorted."""
+    """What was found in one topic; `known_at` are the instants (ns UTC) of all differences by cause, sorted."""
 
     topic: str
     rows: tuple[int, int]
@@ -66,16 +64,21 @@ class TopicParity(NamedTuple):
     only: tuple[int, int]
     first: First | None
     cause: Cause | None
-    known_at: Int64
+    known_at: dict[str, Int64]
 
 
 class Parity(NamedTuple):
-    """Two runs compared: topics in the order of the flow, and topics that only one of them keeps."""
+    """Two runs compared: topics in the order of the flow, and topics that only one of them keeps.
+
+    `planted` is everything that is another in what they received and were made by, whether or not it came first in any
+    topic: (cause, what it is).
+    """
 
     runs: tuple[Path, Path]
     topics: tuple[TopicParity, ...]
     kept_by_one: tuple[tuple[str, str], ...]
     made: tuple[Made, Made]
+    planted: tuple[tuple[str, str], ...] = ()
 
     @property
     def same(self) -> bool:
@@ -102,7 +105,7 @@ def compared(left: Path, right: Path) -> Parity:
         for topic in names
         if topic not in dict(one_sided)
     )
-    return Parity((left, right), topics, one_sided, made)
+    return Parity((left, right), topics, one_sided, made, tuple(causes.planted()))
 
 
 def _lake_of(run: Path) -> Path:
@@ -132,7 +135,7 @@ def _rows(lake: Path, topic: str, day: str, columns: Sequence[str] | None = None
     if not files:
         return pl.DataFrame()
     whole = pl.concat(
-        [pl.scan_parquet(file, hive_partitioning=False) for file in files], how="vertical_relaxed"
+        [pl.scan_parquet(file, hive_partitioning=False) for file in files], how="diagonal_relaxed"
     )
     there = whole.collect_schema().names()
     kept = [name for name in (columns or there) if name in there]
@@ -143,13 +146,13 @@ def _rows(lake: Path, topic: str, day: str, columns: Sequence[str] | None = None
 
 
 def _same(topic: str, rows: int) -> TopicParity:
-    return TopicParity(topic, (rows, rows), rows, 0, (0, 0), None, None, np.empty(0, np.int64))
+    return TopicParity(topic, (rows, rows), rows, 0, (0, 0), None, None, {})
 
 
 def _topic(lakes: tuple[Path, Path], topic: str, causes: Causes) -> TopicParity:
     heights, equal, different, only = [0, 0], 0, 0, [0, 0]
     first: First | None = None
-    instants = [np.empty(0, np.int64)]
+    instants, whose = [np.empty(0, np.int64)], list[str]()
     for day in _days(lakes, topic):
         pairs = _paired(_rows(lakes[0], topic, day), _rows(lakes[1], topic, day))
         heights[0] += pairs.left
@@ -159,10 +162,11 @@ def _topic(lakes: tuple[Path, Path], topic: str, causes: Causes) -> TopicParity:
         only[0] += pairs.only[0]
         only[1] += pairs.only[1]
         instants.append(pairs.known_at)
+        whose += pairs.whose
         if pairs.first is not None and (first is None or pairs.first.known_at < first.known_at):
             first = pairs.first
     cause = causes.of(topic, first.known_at, first.instrument) if first else None
-    known_at = np.sort(np.concatenate(instants))
+    known_at = causes.counted(topic, np.concatenate(instants), whose)
     return TopicParity(
         topic, (heights[0], heights[1]), equal, different, (only[0], only[1]), first, cause, known_at
     )
@@ -176,6 +180,7 @@ class _Pairs(NamedTuple):
     only: tuple[int, int]
     first: First | None
     known_at: Int64
+    whose: list[str]
 
 
 def _paired(left: pl.DataFrame, right: pl.DataFrame, ignored: Sequence[str] = ()) -> _Pairs:
@@ -201,7 +206,8 @@ def _paired(left: pl.DataFrame, right: pl.DataFrame, ignored: Sequence[str] = ()
         if parted.height
         else None
     )
-    return _Pairs(left.height, right.height, equal, different, only, first, parted[_KNOWN].to_numpy())
+    known_at, whose = parted[_KNOWN].to_numpy(), _all_whose(parted)
+    return _Pairs(left.height, right.height, equal, different, only, first, known_at, whose)
 
 
 def _one_sided(left: pl.DataFrame, right: pl.DataFrame) -> _Pairs:
@@ -213,7 +219,8 @@ def _one_sided(left: pl.DataFrame, right: pl.DataFrame) -> _Pairs:
         where = "only in A" if left.width else "only in B"
         first = First(row["known_at"], row["event_at"], _whose(row), where, {})
     only = (left.height, right.height)
-    return _Pairs(left.height, right.height, 0, 0, only, first, side["known_at"].to_numpy())
+    known_at, whose = side["known_at"].to_numpy(), _all_whose(side)
+    return _Pairs(left.height, right.height, 0, 0, only, first, known_at, whose)
 
 
 def _placed(rows: pl.DataFrame, keys: list[str], values: list[str]) -> pl.DataFrame:
@@ -224,7 +231,7 @@ def _placed(rows: pl.DataFrame, keys: list[str], values: list[str]) -> pl.DataFr
     )
     nested = [name for name, kind in ordered.schema.items() if kind.is_nested()]
     plain = ordered.with_columns(
-        [pl.col(name).map_elements(repr, return_dtype=pl.String) for name in nested if name in values]
+        [pl.col(name).map_elements(_words, return_dtype=pl.String) for name in nested if name in values]
     )
     return plain.with_columns(pl.int_range(pl.len()).over(keys).alias(_PLACE)).select(*keys, _PLACE, *values)
 
@@ -240,8 +247,20 @@ def _first(row: dict[str, Any], values: Sequence[str]) -> First:
     )
 
 
+def _words(nested: Any) -> str:
+    """Return a list or a part of a record as text that compares."""
+    return repr(nested.to_list() if isinstance(nested, pl.Series) else nested)
+
+
 def _whose(row: dict[str, Any]) -> str:
     return str(row.get("instrument") or row.get("Symbol") or "")
+
+
+def _all_whose(rows: pl.DataFrame) -> list[str]:
+    """Return the instrument that each row is about, of either run; empty where it is about none."""
+    names = ("instrument", "Symbol", f"instrument{_RIGHT}", f"Symbol{_RIGHT}")
+    there = [pl.col(name).cast(pl.String) for name in names if name in rows.columns]
+    return rows.with_columns(pl.coalesce(*there, pl.lit("")).alias(_WHOSE))[_WHOSE].to_list()
 
 
 def _inputs(lakes: tuple[Path, Path], told: tuple[dict[str, str], dict[str, str]]) -> Iterator[Input]:

@@ -1,15 +1,20 @@
 """Why two runs part: other input, data that came at another time, configuration, code, or none of these."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
+from apps.local_time import stamp
 from apps.run_folder import MANIFEST
+from domain.market import Int64
 
 CAUSES = ("input", "late data", "configuration", "code", "non-determinism")
 KEYS_TOLD = 6
-ACROSS = ("features", "scores")
+TICKS = ("market.trades", "market.quotes")
+"""Their `sequence` counts the rows of a source, so that what came earlier or later moves those of others, too."""
 MARKET_PLANE = ("raw.", "market.", "quarantine.", "features", "scores")
 
 
@@ -74,17 +79,15 @@ class Causes:
         """Return the cause of a difference that was known at an instant (ns UTC).
 
         What was received counts where it differs at or before that instant: of the same instrument first, and of any
-        other where decisions are concerned, or features that look across.
+        other where that may have moved it, or nothing else is another.
         """
         before = [one for one in self._inputs if one.known_at <= known_at and (one.sure or not self.changed)]
         own = [one for one in before if one.instrument in {instrument, ""}]
-        across = (
-            not topic.startswith(MARKET_PLANE) or not instrument or (topic in ACROSS and not self.changed)
-        )
+        across = not (topic.startswith(MARKET_PLANE) and instrument and self.changed) or topic in TICKS
         found = own or (before if across else [])
         if found:
             first = min(found, key=lambda one: (one.known_at, one.kind))
-            whose = f" of {first.instrument}" if first.instrument else ""
+            whose = f", {first.instrument}" if first.instrument else ""
             return Cause(first.kind, f"{first.words}{whose}")
         if self._configuration:
             also = "; the code differs, too" if self._code else ""
@@ -92,6 +95,33 @@ class Causes:
         if self._code:
             return Cause("code", _told(self._code))
         return Cause("non-determinism", "input, configuration and code are the same")
+
+    def counted(self, topic: str, known_at: Int64, instruments: Sequence[str]) -> dict[str, Int64]:
+        """Return the instants (ns UTC, sorted) of a topic's differences by cause; `instruments` are whose they are."""
+        received = np.array([one.known_at for one in self._inputs], np.int64)
+        groups: dict[tuple[str, int], list[int]] = {}
+        before = np.searchsorted(received, known_at, "right")
+        for instrument, place, at in zip(instruments, before.tolist(), known_at.tolist(), strict=True):
+            groups.setdefault((instrument, place), []).append(at)
+        found: dict[str, list[int]] = {}
+        for (instrument, _), instants in groups.items():
+            found.setdefault(self.of(topic, instants[0], instrument).name, []).extend(instants)
+        return {name: np.sort(np.array(found[name], np.int64)) for name in CAUSES if name in found}
+
+    def planted(self) -> list[tuple[str, str]]:
+        """Return all that is another in what the runs received and were made by: (cause, what it is)."""
+        told = [
+            (
+                one.kind,
+                f"{one.words}{f', {one.instrument}' if one.instrument else ''}, from {stamp(one.known_at)}",
+            )
+            for one in self._inputs
+        ]
+        if self._configuration:
+            told.append(("configuration", _told(self._configuration)))
+        if self._code:
+            told.append(("code", _told(self._code)))
+        return told
 
     @property
     def changed(self) -> bool:

@@ -7,22 +7,24 @@ from pathlib import Path
 import numpy as np
 
 from apps.kept_run import KeptRun
-from apps.local_time import clock, day_of
+from apps.local_time import day_of, stamp
 from apps.parity import Parity, TopicParity
 from apps.parity_causes import CAUSES
+from apps.parity_view import shown
 from apps.report.axes import TimeAxis
 from apps.report.charts import svg
 from apps.report.page import page
 from apps.report.readings import Span, windows
 from apps.report.tables import Cell, number, table
 from apps.run_folder import MANIFEST, write_whole
+from domain.market import Int64
 
 LANE, TOP, LEFT, RIGHT = 26.0, 20.0, 170.0, 936.0
 COLUMNS = 420
 COLOURS = {
-    "input": "var(--down)",
+    "input": "var(--up)",
     "late data": "var(--wait)",
-    "configuration": "var(--up)",
+    "configuration": "var(--line)",
     "code": "var(--good)",
     "non-determinism": "var(--bad)",
 }
@@ -34,20 +36,29 @@ def write_page(parity: Parity, target: Path) -> None:
     verdict = "The runs are the same." if parity.same else "The runs differ."
     body = (
         f"<h1>Parity of two runs</h1><p>A: <code>{left}</code><br>B: <code>{right}</code></p><p><b>{verdict}</b></p>"
-        f"<h2>When they differ</h2>{_timeline(parity)}<h2>Topics</h2>{_topics(parity)}"
+        f"{_planted(parity)}<h2>When they differ</h2>{_timeline(parity)}<h2>Topics</h2>{_topics(parity)}"
         f"<h2>First differences</h2>{_firsts(parity)}"
     )
     write_whole(target, page("Parity of two runs", body))
+
+
+def _planted(parity: Parity) -> str:
+    """Return everything that is another between the runs."""
+    if parity.same:
+        return ""
+    nothing = [("non-determinism", "what was received, configuration and code are the same")]
+    return f"<h2>What is another</h2>{table(('cause', 'what'), list(parity.planted) or nothing)}"
 
 
 def _spans(parity: Parity) -> tuple[Span, ...]:
     """Return the trading days of run A where it is a whole run, else the days on which there are differences."""
     run = parity.runs[0]
     known = windows(KeptRun(run)) if (run / MANIFEST).exists() else ()
-    apart = (
-        np.concatenate([topic.known_at for topic in parity.topics])
-        if parity.topics
-        else np.empty(0, np.int64)
+    apart = np.concatenate(
+        [
+            np.empty(0, np.int64),
+            *(instants for topic in parity.topics for instants in topic.known_at.values()),
+        ]
     )
     spans = {span.words: span for span in known}
     for at in apart.tolist() if not known else ():
@@ -70,36 +81,43 @@ def _timeline(parity: Parity) -> str:
     ]
     for lane, topic in enumerate(apart):
         parts += _lane(axis, topic, TOP + LANE * lane)
-    named = {topic.cause.name for topic in apart if topic.cause}
+    named = {cause for topic in apart for cause in topic.known_at}
     key = "".join(
         f'<span><b style="color:{COLOURS[name]}">■</b> {name}</span>' for name in CAUSES if name in named
     )
     return (
         f'{svg(height, "differences by topic over time", parts)}<p class="key">{key}</p>'
-        '<p class="dim">Times are New York; a bar is as high as its differences are many, by lane. The colour is the '
-        "cause of the topic's first difference.</p>"
+        '<p class="dim">Times are New York; a bar is as high as its differences are many, by lane, each in the colour '
+        "of its cause.</p>"
     )
 
 
 def _lane(axis: TimeAxis, topic: TopicParity, top: float) -> Iterator[str]:
-    colour = COLOURS[topic.cause.name] if topic.cause else "var(--line)"
     bottom = top + LANE - 4
     yield f'<text class="end" x="{LEFT - 8}" y="{bottom - 4:.1f}">{escape(topic.topic)}</text>'
     yield f'<line class="grid" x1="{LEFT}" x2="{RIGHT}" y1="{bottom:.1f}" y2="{bottom:.1f}"/>'
+    counts = {cause: _columns(axis, instants) for cause, instants in topic.known_at.items()}
+    most = max(1, *np.sum(list(counts.values()), axis=0).tolist())
+    taken = np.zeros(COLUMNS)
+    for cause, columns in counts.items():
+        for column in np.flatnonzero(columns).tolist():
+            high = max(2.0, (LANE - 8) * columns[column] / most)
+            taken[column] += high
+            x = LEFT + (RIGHT - LEFT) * column / COLUMNS
+            yield (
+                f'<rect fill="{COLOURS[cause]}" x="{x:.1f}" y="{bottom - taken[column]:.1f}" width="2" '
+                f'height="{high:.1f}"><title>{columns[column]:,} of {escape(topic.topic)}: {cause}</title></rect>'
+            )
+
+
+def _columns(axis: TimeAxis, instants: Int64) -> Int64:
+    """Return how many of some instants (ns UTC) fall into each column of the timeline."""
     places: list[float] = []
     for part in range(len(axis.spans)):
         span = axis.spans[part]
-        inside = topic.known_at[(topic.known_at >= span.first_at) & (topic.known_at <= span.last_at)]
+        inside = instants[(instants >= span.first_at) & (instants <= span.last_at)]
         places += axis.places(inside, part).tolist()
-    counts, edges = np.histogram(places, bins=COLUMNS, range=(LEFT, RIGHT))
-    most = max(int(counts.max()), 1)
-    for count, x in zip(counts.tolist(), edges.tolist(), strict=False):
-        if count:
-            high = max(2.0, (LANE - 8) * count / most)
-            yield (
-                f'<rect fill="{colour}" x="{x:.1f}" y="{bottom - high:.1f}" width="2" height="{high:.1f}">'
-                f"<title>{count:,} of {escape(topic.topic)}</title></rect>"
-            )
+    return np.histogram(places, bins=COLUMNS, range=(LEFT, RIGHT))[0]
 
 
 def _topics(parity: Parity) -> str:
@@ -111,7 +129,7 @@ def _topics(parity: Parity) -> str:
         "different>",
         "only in A>",
         "only in B>",
-        "cause of the first",
+        "causes",
     )
     rows: list[tuple[str, ...]] = [
         (topic, "kept" if run == "A" else "", "kept" if run == "B" else "", "", "", "", "", "not compared")
@@ -121,7 +139,7 @@ def _topics(parity: Parity) -> str:
         (
             topic.topic,
             *(number(count) for count in (*topic.rows, topic.equal, topic.different, *topic.only)),
-            topic.cause.name if topic.cause else "",
+            ", ".join(f"{len(at):,} {cause}" for cause, at in topic.known_at.items()),
         )
         for topic in parity.topics
     ]
@@ -134,13 +152,13 @@ def _firsts(parity: Parity) -> str:
         if topic.first is None or topic.cause is None:
             continue
         values = "".join(
-            f"<div><b>{escape(name)}</b> {escape(str(one))} and {escape(str(other))}</div>"
+            f"<div><b>{escape(name)}</b> {escape(shown(name, one))} and {escape(shown(name, other))}</div>"
             for name, (one, other) in topic.first.fields.items()
         )
         rows.append(
             (
                 topic.topic,
-                f"{day_of(topic.first.known_at)} {clock(topic.first.known_at)}",
+                stamp(topic.first.known_at),
                 topic.first.instrument,
                 topic.first.what,
                 Cell(f"<td>{values}</td>"),

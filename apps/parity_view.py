@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from typing import Any
 
-from apps.local_time import clock
+from apps.local_time import clock, local
 from apps.parity import Parity, TopicParity
+from domain.market import SECOND
 
 
 def told(parity: Parity) -> dict[str, Any]:
@@ -13,6 +14,7 @@ def told(parity: Parity) -> dict[str, Any]:
         "runs": [str(run) for run in parity.runs],
         "same": parity.same,
         "kept_by_one": [{"topic": topic, "run": run} for topic, run in parity.kept_by_one],
+        "planted": [{"cause": cause, "what": what} for cause, what in parity.planted],
         "topics": [_topic(topic) for topic in parity.topics],
     }
 
@@ -25,6 +27,7 @@ def _topic(topic: TopicParity) -> dict[str, Any]:
         "different": topic.different,
         "only_a": topic.only[0],
         "only_b": topic.only[1],
+        "causes": {cause: len(instants) for cause, instants in topic.known_at.items()},
     }
     if topic.first is None or topic.cause is None:
         return {**counts, "first": None}
@@ -44,6 +47,13 @@ def _plain(value: Any) -> Any:
     return value if isinstance(value, str | int | bool) or value is None else repr(value)
 
 
+def shown(field: str, value: Any) -> str:
+    """Return a value for the eye: an instant (ns UTC) as New York time, to the last digit."""
+    if isinstance(value, int) and field.endswith(("_at", "Time")) and value > SECOND:
+        return f"{local(value):%Y-%m-%d %H:%M:%S}.{value % SECOND:09d}"
+    return str(value)
+
+
 def lines(parity: Parity) -> Iterator[str]:
     """Yield a comparison as lines of text."""
     for name, run in parity.kept_by_one:
@@ -59,6 +69,14 @@ def lines(parity: Parity) -> Iterator[str]:
         whose = f" of {topic.first.instrument}" if topic.first.instrument else ""
         yield f"    first{whose} at {clock(topic.first.known_at)}: {topic.first.what}"
         for field, (one, other) in topic.first.fields.items():
-            yield f"        {field}: {one} and {other}"
+            yield f"        {field}: {shown(field, one)} and {shown(field, other)}"
         yield f"    cause: {topic.cause.name} ({topic.cause.evidence})"
+        if len(topic.known_at) > 1:
+            counts = (f"{len(instants):,} by {cause}" for cause, instants in topic.known_at.items())
+            yield f"    of all its differences {', '.join(counts)}"
+    if not parity.same:
+        yield "what is another between the runs:"
+        yield from (f"    {cause}: {what}" for cause, what in parity.planted)
+    if not parity.same and not parity.planted:
+        yield "    nothing: not what was received, not the configuration, not the code"
     yield "the runs are the same" if parity.same else "the runs differ"

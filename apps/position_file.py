@@ -5,24 +5,25 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from analytics.stress import Holdings
 from apps.return_file import (
     ASSET_NAMES,
     ReturnFileError,
-    Row,
-    number_of,
     place_of,
-    read_rows,
+    read_cells,
     refuse_lines,
-    wrong_width,
 )
+from apps.written_numbers import doubt_of, sure_numbers
 
 Floats = NDArray[np.float64]
 
 DEFAULTS = {"beta": 1.0, "multiplier": 1.0, "fx": 1.0, "adv": math.nan, "volatility": math.nan, "spread": 0.0}
 """Numbers that a row may leave out, and what they are then."""
+WORDS = ("asset", "sector", "currency")
+FRACTIONS = ("volatility", "spread")
 
 
 class Positions(NamedTuple):
@@ -53,33 +54,37 @@ def read_positions(path: Path, base_currency: str = "USD") -> Positions:
 
     `value` is in base currency; so is quantity * price * multiplier * fx. Further columns, each may be left out: beta
     (1), sector, currency, adv (average daily volume, in units where the row has a quantity, else in money), volatility
-    (of a day) and spread (fractions). Raises ReturnFileError with the lines where a number cannot be read, or an asset
-    comes twice.
+    (of a day) and spread (fractions, or with %). Raises ReturnFileError with the lines where a number cannot be read
+    or an asset comes twice.
     """
-    header, rows = read_rows(path)
+    cells, wrong = read_cells(path)
     places = {
-        name: place_of(header, (name,))
+        name: place
         for name in ("value", "quantity", "price", "sector", "currency", *DEFAULTS)
+        if (place := place_of(cells.titles, (name,))) is not None
     }
-    places["asset"] = place_of(header, ASSET_NAMES)
-    valued = places["value"] is not None or (places["quantity"] is not None and places["price"] is not None)
-    if places["asset"] is None or not valued or not rows:
+    asset_at = place_of(cells.titles, ASSET_NAMES)
+    valued = "value" in places or {"quantity", "price"} <= places.keys()
+    if asset_at is None or not valued or not (cells.lines or wrong):
         raise ReturnFileError(
             f"{path} needs rows of asset and value, or of asset, quantity and price; "
-            f"it has {', '.join(header) or 'no columns'}"
+            f"it has {', '.join(cells.titles)}"
         )
+    texts = {name: cells.columns[place] for name, place in {**places, "asset": asset_at}.items()}
+    amounts = {name: text for name, text in texts.items() if name not in WORDS}
+    read = sure_numbers(list(amounts.values()), [name in FRACTIONS for name in amounts])
+    numbers = dict(zip(amounts, read, strict=True))
     held: list[_Held] = []
-    wrong: dict[int, str] = {}
     seen: dict[str, int] = {}
-    for row in rows:
+    for row, line in enumerate(cells.lines):
         try:
-            one = _position(header, row, places, base_currency)
+            one = _position(row, texts, numbers, base_currency)
         except ValueError as error:
-            wrong[row.line] = str(error)
+            wrong[line] = str(error)
             continue
         if one.name in seen:
-            wrong[row.line] = f"the asset {one.name!r} was there before, in line {seen[one.name]}"
-        seen.setdefault(one.name, row.line)
+            wrong[line] = f"the asset {one.name!r} was there before, in line {seen[one.name]}"
+        seen.setdefault(one.name, line)
         held.append(one)
     refuse_lines(path, wrong)
     columns = list(zip(*held, strict=True))
@@ -90,28 +95,23 @@ def read_positions(path: Path, base_currency: str = "USD") -> Positions:
     return Positions(holdings, np.array(volumes), np.array(volatilities), np.array(spreads))
 
 
-def _position(header: list[str], row: Row, places: dict[str, int | None], base_currency: str) -> _Held:
-    if len(row.cells) != len(header):
-        raise ValueError(wrong_width(header, row))
-
+def _position(row: int, texts: dict[str, pl.Series], numbers: dict[str, Floats], base_currency: str) -> _Held:
     def text(name: str) -> str:
-        place = places[name]
-        return row.cells[place] if place is not None else ""
+        return str(texts[name][row]) if name in texts else ""
 
     def number(name: str) -> float:
-        cell = text(name)
-        if not cell and name in DEFAULTS:
+        if not text(name) and name in DEFAULTS:
             return DEFAULTS[name]
-        read = number_of(cell)
-        if read is None or not math.isfinite(read):
-            raise ValueError(f"{name} is a finite number; {cell!r} was given")
+        read = float(numbers[name][row]) if name in numbers else math.nan
+        if not math.isfinite(read):
+            raise ValueError(f"{name} is a finite number; {text(name)!r} was given{doubt_of(text(name))}")
         if read < 0 and name in ("price", "multiplier", "fx", "adv", "volatility", "spread"):
-            raise ValueError(f"{name} is at least 0; {cell} was given")
+            raise ValueError(f"{name} is at least 0; {text(name)} was given")
         return read
 
     if not text("asset"):
         raise ValueError("a position needs an asset")
-    by_value = places["value"] is not None and bool(text("value"))
+    by_value = bool(text("value")) or "price" not in texts
     unit = 1.0 if by_value else number("price") * number("multiplier") * number("fx")
     return _Held(
         text("asset"),

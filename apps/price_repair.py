@@ -6,10 +6,14 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
-from apps.quote_file import QuoteFileError, instants_of, numbers_of, plain_columns
-from features.price_repair import PRICES, History, proposals
+from apps.quote_file import QuoteFileError, Rows, dates_of, plain_rows
+from apps.written_dates import NO_TIME
+from features.price_history import PRICES, History
+from features.price_repair import proposals
 
 SPLIT_NAMES = ("stock_splits", "split_ratio", "splits")
+DIVIDEND_NAMES = ("dividends", "ex_dividend")
+TITLES = {"stock_splits": SPLIT_NAMES, "dividends": DIVIDEND_NAMES}
 
 
 class Correction(NamedTuple):
@@ -34,16 +38,19 @@ class Checked(NamedTuple):
 
 def checked(path: Path) -> Checked:
     """Look a file through; raises QuoteFileError where it has no dates or closes, or cannot be read."""
-    table, names = plain_columns(path)
-    date = next((names[each] for each in ("date", "datetime", "timestamp", "time") if each in names), None)
-    if date is None or "close" not in names:
-        raise QuoteFileError(f"{path} needs columns of dates and closes; it has {', '.join(table.columns)}")
-    instants = instants_of(table[date])
-    close = numbers_of(table[names["close"]])
-    rows = np.flatnonzero((instants != np.iinfo(np.int64).min) & np.isfinite(close) & (close > 0.0))
-    rows = rows[np.argsort(instants[rows], kind="stable")]
-    history = _history(table, names, instants, rows)
-    dates = table[date].cast(pl.String).to_list()
+    rows = plain_rows(path)
+    if "close" not in rows.names:
+        raise QuoteFileError(
+            f"{path} needs columns of dates and closes; it has {', '.join(rows.table.columns)}"
+        )
+    if len(rows.instruments()[0]) > 1:
+        raise QuoteFileError(f"{path} has bars of several instruments; give a file of one")
+    written, instants = dates_of(path, rows)
+    close = rows.numbers("close")
+    places = np.flatnonzero((instants != NO_TIME) & np.isfinite(close) & (close > 0.0) & ~rows.long)
+    places = places[np.argsort(instants[places], kind="stable")]
+    history = _history(rows, instants, places)
+    dates = written.select(pl.concat_str(pl.all(), separator=" "))[written.columns[0]].to_list()
     found = []
     changed: set[str] = set()
     for repair in proposals(history):
@@ -52,49 +59,54 @@ def checked(path: Path) -> Checked:
         found.append(
             Correction(
                 repair.rule,
-                str(dates[rows[repair.first]]),
-                str(dates[rows[repair.last]]),
+                str(dates[places[repair.first]]),
+                str(dates[places[repair.last]]),
                 repair.last - repair.first + 1,
                 repair.columns,
                 before,
-                before * repair.factor,
+                float(repair.of(np.array([before]))[0]),
                 repair.evidence,
             )
         )
-    return Checked(_repaired(table, names, history, rows, changed), tuple(found))
+    return Checked(_repaired(rows, history, places, changed), tuple(found))
 
 
-def _history(table: pl.DataFrame, names: dict[str, str], instants: np.ndarray, rows: np.ndarray) -> History:
+def _history(rows: Rows, instants: np.ndarray, places: np.ndarray) -> History:
     def column(*among: str) -> np.ndarray:
-        name = next((each for each in among if each in names), None)
-        return numbers_of(table[names[name]])[rows] if name else np.empty(0)
+        name = next((each for each in among if each in rows.names), None)
+        return rows.numbers(name)[places] if name else np.empty(0)
 
     def paid(*among: str) -> np.ndarray:
         found = column(*among)
-        return np.nan_to_num(found) if len(found) else np.zeros(len(rows))
+        return np.nan_to_num(found) if len(found) else np.zeros(len(places))
 
     return History(
-        instants[rows],
-        {name: column(name) for name in PRICES if name in names},
+        instants[places],
+        {name: column(name) for name in PRICES if name in rows.names},
         column("adj_close"),
         column("volume"),
-        paid("dividends", "ex_dividend"),
+        paid(*DIVIDEND_NAMES),
         paid(*SPLIT_NAMES),
         paid("capital_gains"),
     )
 
 
-def _repaired(
-    table: pl.DataFrame, names: dict[str, str], history: History, rows: np.ndarray, changed: set[str]
-) -> pl.DataFrame:
+def _repaired(rows: Rows, history: History, places: np.ndarray, changed: set[str]) -> pl.DataFrame:
     """Return the rows with the columns that were changed; other cells stay as they are written."""
+    table = rows.table
     for name in sorted(changed):
-        title = names["ex_dividend" if name == "dividends" and name not in names else name]
-        whole = table[title]
-        values, before = history.column(name), numbers_of(whole)[rows]
+        plain = next((each for each in TITLES.get(name, (name,)) if each in rows.names), None)
+        if plain is None:
+            continue
+        whole = table[rows.names[plain]]
+        values, before = history.column(name), rows.numbers(plain)[places]
         cells = whole.to_list()
-        for row, value, old in zip(rows, values, before, strict=True):
+        for row, value, old in zip(places, values, before, strict=True):
             if value != old and np.isfinite(value):
-                cells[row] = repr(float(value)) if whole.dtype == pl.String else float(value)
-        table = table.with_columns(pl.Series(title, cells, dtype=whole.dtype))
+                cells[row] = _cell(float(value), rows.comma) if whole.dtype == pl.String else float(value)
+        table = table.with_columns(pl.Series(rows.names[plain], cells, dtype=whole.dtype))
     return table
+
+
+def _cell(value: float, comma: bool) -> str:
+    return repr(value).replace(".", ",") if comma else repr(value)

@@ -9,7 +9,10 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from apps.kept_run import KeptRun, instant, nanoseconds
+from connectors.files.lake_health import told_actions
 from connectors.lake.names import files_of
+from domain.action_records import ActionRecord
+from domain.instruments import Split
 from domain.market import (
     END,
     QUOTE_BAR,
@@ -42,16 +45,30 @@ _COLUMNS = (
 
 
 def quote_bars_again(
-    run: KeptRun, names: Sequence[str], interval_seconds: int, lateness_nanoseconds: int
+    run: KeptRun,
+    names: Sequence[str],
+    interval_seconds: int,
+    lateness_nanoseconds: int,
+    splits: Sequence[Split] = (),
 ) -> NDArray[np.void]:
-    """Return the quote bars (`QUOTE_BAR`) of instruments, whose index is their place in `names` (sorted)."""
-    stage = QuoteBars(QuoteBarParams(len(names), interval_seconds, lateness_nanoseconds))
+    """Return the quote bars (`QUOTE_BAR`) of instruments, whose index is their place in `names` (sorted).
+
+    `splits` are those that the run's sources knew of; the corporate actions of the run are read from its lake.
+    """
+    params = QuoteBarParams(len(names), interval_seconds, lateness_nanoseconds, tuple(names), tuple(splits))
+    stage = QuoteBars(params)
     state = stage.fresh()
-    batches = chain(tick_windows(run, names), [(END, empty_ticks())])
-    answers = chain.from_iterable(stage.step(state, MarketBatch(*batch)) for batch in batches)
+    told = MarketBatch(0, empty_ticks(), actions=run_actions(run, names))
+    batches = (MarketBatch(*batch) for batch in chain(tick_windows(run, names), [(END, empty_ticks())]))
+    answers = chain.from_iterable(stage.step(state, batch) for batch in chain([told], batches))
     made = [item.quote_bars for item in answers if item.quote_bars is not None]
     bars: NDArray[np.void] = np.concatenate([np.empty(0, QUOTE_BAR), *made])
     return bars
+
+
+def run_actions(run: KeptRun, names: Sequence[str]) -> tuple[ActionRecord, ...]:
+    """Return the corporate actions of instruments that a run heard of, in order."""
+    return tuple(action for chunk in told_actions(run.lake, 0, END, names) for action in chunk.actions)
 
 
 def tick_windows(run: KeptRun, names: Sequence[str]) -> Iterator[tuple[int, Ticks]]:

@@ -114,7 +114,12 @@ def risk_figures(returns: Returns, weights: Floats, asked: Asked, weights_from: 
         **_conventions(asked, losses),
         "parameters": {**_parameters(asked), **fitted.found},
         "weights_from": weights_from,
-        "flags": [*fitted.flags, *_doubts(asked, losses, returns)],
+        "weights_sum": float(weights.sum()),
+        "flags": [
+            *fitted.flags,
+            *_doubts(asked, losses, returns),
+            *_doubts_of_units(weights, returns, weights_from),
+        ],
         "components": _components(returns.assets, fitted, held, asked, scale),
     }
     if asked.method is Method.MONTE_CARLO and isinstance(losses, Scenarios):
@@ -177,6 +182,22 @@ def _doubts(asked: Asked, losses: LossDistribution, returns: Returns) -> list[st
         doubts.append("few-observations: none lies beyond the quantile, the figure is the largest loss")
     if returns.dropped:
         doubts.append(f"incomplete-rows: {returns.dropped} were left out")
+    return doubts
+
+
+def _doubts_of_units(weights: Floats, returns: Returns, weights_from: str) -> list[str]:
+    """Return what suggests that returns are no fractions, or weights no parts of a whole."""
+    doubts = []
+    lowest, total = float(returns.values.min()), float(weights.sum())
+    if returns.from_prices:
+        doubts.append("made-of-prices: returns are price by the price before, less 1")
+    if lowest < -1.0 and weights_from != "one":
+        doubts.append(
+            f"below-minus-one: a return is {lowest:g}, which loses more than all; are they in percent (0.01 is 1%), "
+            "or money (--weights one)?"
+        )
+    if weights_from not in ("equal", "one") and abs(total - 1.0) > 1e-6:
+        doubts.append(f"weights-sum: they sum to {total:g}, not 1, and are taken as they are given")
     return doubts
 
 
@@ -246,7 +267,9 @@ def backtests(rolled: Forecasts, confidence: float, seed: int = 1) -> dict[str, 
         "conditional_coverage": _told(conditional_coverage(coverage, independence)),
         "traffic_light": light._asdict(),
     }
-    if rolled.tails is not None and (rolled.es > 0).all():
+    if rolled.tails is not None and not (rolled.es > 0).all():
+        told["expected_shortfall_left_out"] = "the test needs forecasts of ES above 0, and one is not"
+    elif rolled.tails is not None:
         tested = shortfall_test(rolled.losses, exceptions, rolled.es, rolled.tails, expected, seed=seed)
         told["expected_shortfall"] = {
             **tested._asdict(),

@@ -81,7 +81,7 @@ def print_stress(told: dict[str, Any]) -> None:
     )
     table = Table(title="Scenarios, the worst first (losses are negative)")
     for name in ("scenario", "P&L", "of NAV", "moved by", "most of it"):
-        table.add_column(name, justify="right" if name in ("P&L", "of NAV") else "left")
+        table.add_column(name, justify="right" if name in ("P&L", "of NAV") else "left", overflow="fold")
     for row in sorted(told["scenarios"], key=lambda row: float(row["pnl"])):
         drivers = ", ".join(f"{each['asset']} {each['pnl']:,.0f}" for each in row["drivers"][:2])
         table.add_row(row["name"], f"{row['pnl']:,.2f}", f"{row['of_nav']:.2%}", row["moved_by"], drivers)

@@ -18,13 +18,18 @@ from bytewax.recovery import RecoveryConfig
 
 from apps.assembly import Assembly, assemble
 from apps.audit_trail import audit_sink
+from apps.list_screening import ListScreener
 from apps.run_folder import RunPaths
 from config.settings import Settings
+from connectors.beside import BesideSink
+from connectors.endings import raised_at_the_end
 from connectors.feast.sink import FeastSink
 from connectors.files.command_file import CommandFile
 from connectors.lake.codec import MarketCodec
+from connectors.lake.lanes import rows_in
 from connectors.lake.sink import LakeSink
 from connectors.live_input import Live, LiveInput
+from connectors.screened_commands import ScreenedCommands
 from connectors.source import TickSource
 from connectors.sqlite.journal import Journal
 from connectors.sqlite.sink import JournalSink
@@ -37,6 +42,8 @@ from flows.stages import BOOK, UNIVERSE, UniverseRows
 from operators.backlog import Backlog
 from operators.controls import NOTHING_BEFORE, Before
 from operators.decisions import Decisions
+from operators.party_screening import parties_of
+from operators.people import NOBODY, People
 from operators.stage import UNOBSERVED, Observer
 
 PUSH_SECONDS = 1.0
@@ -48,7 +55,8 @@ LIVE_SWITCH_SECONDS = 0.0002
 class RunOptions:
     """How a run is run: rows a batch, seconds between snapshots, pace (None: full speed), raw rows kept or not.
 
-    `commanded` says whether it follows the commands that are given to it in its folder.
+    `commanded` says whether it follows the commands that are given to it in its folder; `people` do what they do by
+    themselves.
     """
 
     batch_rows: int = 16_384
@@ -57,6 +65,7 @@ class RunOptions:
     raw: bool = False
     durable: bool = True
     commanded: bool = False
+    people: People = NOBODY
 
 
 def market_edges(
@@ -74,12 +83,15 @@ def market_edges(
         ticks=(LiveInput if isinstance(source, Live) else TickInput)(
             source, made.universe.indices(), shards, mine, options.batch_rows, stop, options.pace
         ),
-        lake=LakeSink(
-            folder.lake,
-            mine,
-            market_codec(settings, source, made),
-            rows_per_file=settings.base.lake.rows_per_file,
-            durable=options.durable,
+        lake=BesideSink(
+            LakeSink(
+                folder.lake,
+                mine,
+                market_codec(settings, source, made),
+                rows_per_file=settings.base.lake.rows_per_file,
+                durable=options.durable,
+            ),
+            rows_in,
         ),
         feature_store=FeastSink(
             folder.feature_store,
@@ -113,7 +125,7 @@ def decision_edges(settings: Settings, folder: RunPaths, options: RunOptions) ->
     lake = LakeSink(
         folder.lake, (BOOK,), rows_per_file=settings.base.lake.rows_per_file, durable=options.durable
     )
-    return DecisionEdges(lake, JournalSink(folder.journal), audit_sink(settings, folder))
+    return DecisionEdges(BesideSink(lake, rows_in), JournalSink(folder.journal), audit_sink(settings, folder))
 
 
 def book_edges(
@@ -127,7 +139,7 @@ def book_edges(
         folder.lake, (UNIVERSE,), rows_per_file=settings.base.lake.rows_per_file, durable=options.durable
     )
     rows = UniverseRows(market_codec(settings, source, made), made.stages.universe)
-    return edges._replace(universe=lake, universe_rows=rows)
+    return edges._replace(universe=BesideSink(lake, rows_in), universe_rows=rows)
 
 
 def run_desk(
@@ -146,7 +158,12 @@ def run_desk(
         backlog, params = Backlog(), stages.decisions.params
         before = said_before(folder.journal)
         stages = stages._replace(decisions=Decisions(params, backlog, before, controlled=True))
-        commands = CommandFile(folder.commands, BOOK, lambda: backlog.is_over or stop.asked.is_set())
+        given = CommandFile(folder.commands, BOOK, lambda: backlog.is_over or stop.asked.is_set())
+        commands = ScreenedCommands(
+            given, ListScreener(parties_of(params.universe.instruments, settings.facts))
+        )
+    elif options.people is not NOBODY:
+        stages = stages._replace(decisions=Decisions(stages.decisions.params, people=options.people))
     flow = desk.build(
         market_edges(settings, folder, source, made, shards, shards, options, stop),
         book_edges(settings, folder, source, made, options),
@@ -167,7 +184,7 @@ def said_before(journal: Path) -> Before:
 
 def run_flow(flow: Dataflow, recovery: RecoveryConfig, epoch_seconds: float, *, live: bool = False) -> None:
     """Run a flow in this process, resuming where its recovery store stands; `live` where answers must be prompt."""
-    with promptly() if live else nullcontext():
+    with promptly() if live else nullcontext(), raised_at_the_end():
         bytewax.testing.run_main(
             flow, epoch_interval=timedelta(seconds=epoch_seconds), recovery_config=recovery
         )

@@ -43,6 +43,14 @@ MEANINGS = {
     "flags": "bits of domain.market.Quality",
     "venue": "letter of the venue, empty where none is named",
     "reference": "sequence of the trade that a cancel takes back",
+    "market.nbbo bid": "highest bid that an exchange shows, NaN where none does",
+    "market.nbbo bid_size": "units that `bid_venue` shows at it",
+    "market.nbbo ask": "lowest ask that an exchange shows, NaN where none does",
+    "market.nbbo ask_size": "units that `ask_venue` shows at it",
+    "bid_venue": "letter of the exchange whose bid is the national best",
+    "ask_venue": "letter of the exchange whose ask is the national best",
+    "locked": "the national best bid is the national best ask",
+    "crossed": "the national best bid is above the national best ask",
     "bid": "bid price of the row's venue, NaN where the row does not change it",
     "bid_size": "units bid",
     "ask": "ask price of the row's venue, NaN where the row does not change it",
@@ -102,7 +110,7 @@ def _columns(topic: str) -> dict[str, Any]:
     features = CATALOGUE if topic == "features" else ()
     schema = market_schema(topic)
     columns: list[dict[str, Any]] = [
-        {"name": field.name, "type": type_name(field.type), "meaning": MEANINGS[field.name]}
+        {"name": field.name, "type": type_name(field.type), "meaning": _meaning(topic, field.name)}
         for field in schema
     ]
     columns += [
@@ -122,6 +130,11 @@ def _columns(topic: str) -> dict[str, Any]:
         "total_order": [name for name in TOTAL_ORDER if name in schema.names],
         "columns": columns,
     }
+
+
+def _meaning(topic: str, column: str) -> str:
+    """Return what a column means, in its topic where that has a meaning of its own."""
+    return MEANINGS.get(f"{topic} {column}") or MEANINGS[column]
 
 
 if __name__ == "__main__":

@@ -4,9 +4,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from analytics.names import folded
 from analytics.screening import Hit, NameIndex, digest
 from connectors.files.name_lists import BadLine, NameList, read_lists, read_names
 from domain.sanctions import Listed
+
+UNREADABLE = "was not screened: it has no Latin, Cyrillic or Greek letter and no digit; transliterate it"
 
 
 class Result(NamedTuple):
@@ -30,7 +33,9 @@ class Screening(NamedTuple):
 def screened(names: Path, lists: Sequence[Path], threshold: float, most: int) -> Screening:
     """Screen a file of names against lists; raises NameFileError."""
     read = tuple(each for path in lists for each in read_lists(path))
-    wanted, bad = read_names(names)
+    given, bad = read_names(names)
+    wanted = [one for one in given if folded(one.name)]
+    bad += [BadLine(one.line, f"{one.name!r} {UNREADABLE}") for one in given if not folded(one.name)]
     listed: list[Listed] = [one for each in read for one in each.listed]
     index = NameIndex(listed)
     results = tuple(

@@ -15,19 +15,23 @@ from typing import NamedTuple
 import typer
 from bytewax.dataflow import Dataflow
 
+from apps.actions import actions_digest, heard_beside, with_actions
 from apps.assembly import Assembly, assemble
 from apps.audit_trail import audit_sink, with_audited
 from apps.health import CONTROLS, LAG_MESSAGES_MAX, REFERENCE, Health, opened
+from apps.list_screening import ListScreener
 from apps.live import begin_venue, watched
 from apps.provenance import keep_provenance
 from apps.run_folder import RunFolder, RunFolderError
 from apps.running import PUSH_SECONDS, market_codec, run_flow, stop_on_signal
-from apps.shard_claims import claimed_folder, same_partitions, units_of
+from apps.second_feed import with_second
+from apps.shard_claims import claimed_folder, same_partitions
 from apps.shard_states import state_store
 from apps.sources import sources_of
 from apps.venues import is_live
 from config.servers import Redis, Servers, read_servers
 from config.settings import Settings, SettingsError, read_settings
+from connectors.acted_live import ActedLive
 from connectors.feast.sink import FeastSink
 from connectors.feast.store import Online, redis_store
 from connectors.influx.sink import InfluxSink
@@ -44,6 +48,7 @@ from connectors.lake.schemas import DECISIONS, MARKET, MARKET_RECORDS
 from connectors.lake.sink import LakeSink
 from connectors.live_input import Live, LiveInput
 from connectors.postgres.sink import PostgresSink
+from connectors.screened_commands import ScreenedCommands
 from connectors.source import TickSource
 from connectors.tick_input import Pace, Stop, TickInput
 from connectors.websocket.live_ticks import LiveTicks
@@ -63,6 +68,7 @@ from flows.stages import (
 from operators.backlog import Backlog
 from operators.controls import Before
 from operators.decisions import Decisions
+from operators.party_screening import parties_of
 from operators.venue_stage import VenueStage
 
 SCORED = "scored"
@@ -80,7 +86,10 @@ PASSWORD = "ITA_REDIS__PASSWORD"  # noqa: S105  the name of a variable
 
 
 class Worker(NamedTuple):
-    """What is run: which worker, over which shards (None: all), from which source, how fast, and where."""
+    """What is run: which worker, over which shards (None: all), from which source, how fast, and where.
+
+    `actions` are of the market data worker: the others hear of them with the market, and keep them.
+    """
 
     kind: str
     shards: str | None
@@ -90,6 +99,8 @@ class Worker(NamedTuple):
     out: Path
     metrics_host: str
     metrics_port: int
+    actions: Path | None = None
+    against: str | None = None
 
 
 class Bench(NamedTuple):
@@ -115,7 +126,11 @@ def run_worker(worker: Worker) -> None:
     mine = chosen(worker.shards, shards) if worker.kind == "market-data" else shards
     name = f"{worker.kind}-{'.'.join(mine)}" if worker.kind == "market-data" else worker.kind
     identity = {"kind": worker.kind, "shards": list(mine), "configuration": settings.digest}
-    with claimed_folder(cluster, worker.out / name, identity, units_of(worker.kind, mine)) as folder:
+    if worker.actions is not None and not is_live(worker.source):
+        identity["actions"] = actions_digest(worker.actions)
+    if worker.against is not None:
+        identity["against"] = worker.against
+    with claimed_folder(cluster, worker.out / name, identity, worker.kind, mine) as folder:
         keep_provenance(folder.path, settings)
         store = worker.kind
         if worker.kind == "market-data":
@@ -146,7 +161,7 @@ def _run(bench: Bench, worker: Worker) -> None:
             flow = _flow(bench, worker, source)
             run_flow(flow, bench.folder.recovery(bench.store), EPOCH_SECONDS, live=True)
     finally:
-        if isinstance(source, LiveTicks):
+        if isinstance(source, LiveTicks | ActedLive):
             source.close()
 
 
@@ -159,8 +174,11 @@ def _source(bench: Bench, worker: Worker) -> TickSource | None:
         source: TickSource
         if is_live(worker.source):
             source = begin_venue(worker.source, bench.folder, worker.config, bench.shards, bench.mine)
+            source = heard_beside(source, bench.settings, bench.folder, worker.actions)
         else:
             source = sources_of((worker.source,), config=worker.config)
+            source = with_actions(source, bench.settings, worker.actions)
+            source = with_second(source, bench.settings, worker.against, worker.config)
         publish_reference(bench.cluster, source)
         return source
 
@@ -235,7 +253,10 @@ def _decisions(bench: Bench, stages: Stages) -> Dataflow:
     edges = served_decisions.ServedDecisionEdges(
         scored=_reading(bench, (SCORED,), bench.shards).held_while(backlog.is_full),
         venue=_reading(bench, (EXECUTIONS, PROMISES), codec=codec),
-        controls=ControlSource(bench.cluster, BOOK, lambda: backlog.is_over),
+        controls=ScreenedCommands(
+            ControlSource(bench.cluster, BOOK, lambda: backlog.is_over, behind=backlog.is_behind),
+            ListScreener(parties_of(params.universe.instruments, bench.settings.facts)),
+        ),
         topics=KafkaSink(bench.cluster, "decisions", book, SENT_TOPICS, codec),
         progress=NoteSink(bench.cluster, PROGRESS, codec, (BOOK,)),
         quarantine=KafkaSink(bench.cluster, "decisions_quarantine", book, (UNREADABLE,), codec),

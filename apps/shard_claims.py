@@ -18,7 +18,7 @@ LOST = 1
 
 @contextmanager
 def claimed_folder(
-    cluster: KafkaCluster, path: Path, identity: dict[str, Any], units: Sequence[str]
+    cluster: KafkaCluster, path: Path, identity: dict[str, Any], kind: str, shards: Sequence[str]
 ) -> Iterator[RunFolder]:
     """Hold a worker's folder and its units; the process ends when another one has taken a unit over.
 
@@ -27,7 +27,9 @@ def claimed_folder(
     folder = RunFolder(path, identity)
     try:
         home = Home(socket.gethostname(), str(path.resolve()), folder.mark())
-        with closing(Claim(cluster, units, home, known_dead=_is_dead, lost=_end)) as claim:
+        with closing(
+            Claim(cluster, kind, units_of(kind, shards), home, known_dead=_is_dead, lost=_end)
+        ) as claim:
             try:
                 claim.take()
             except UnitHeld as held:

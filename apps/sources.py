@@ -9,6 +9,7 @@ from connectors.files.open_source import combine, open_source, open_sources
 from connectors.kafka.controls import recorded_controls
 from connectors.kafka.reference import described_source
 from connectors.kafka.ticks import KafkaTicks
+from connectors.kafka.told import Told, told_in
 from connectors.source import TickSource
 
 KAFKA = "kafka:"
@@ -55,6 +56,7 @@ def _kafka(
     if described is not None:
         controls = tuple(recorded_controls(cluster))
         reference = Reference(described.reference(), described.splits(), controls)
+    told = Told() if described is None else told_in(cluster, reference)
     if not topics:
-        return KafkaTicks(cluster, instruments=instruments, first=first, last=last, reference=reference)
-    return KafkaTicks(cluster, topics, instruments, first, last, reference)
+        return KafkaTicks(cluster, instruments=instruments, first=first, last=last, told=told)
+    return KafkaTicks(cluster, topics, instruments, first, last, told)

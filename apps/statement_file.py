@@ -4,13 +4,16 @@ Columns are known by several names, in any case; what is not known is left alone
 executions, one with a quantity and an instrument positions.
 """
 
-import csv
-import gzip
-import io
 from collections.abc import Iterator
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from pathlib import Path
-from typing import NamedTuple, TextIO
+from typing import NamedTuple
+
+import polars as pl
+
+from apps.table_file import LONG, as_text, read_table
+from apps.text_table import TextTable, TextTableError
+from apps.written_numbers import doubt_of, plain_texts, told_comma
 
 NAMES: dict[str, tuple[str, ...]] = {
     "account": ("account", "acct"),
@@ -61,41 +64,36 @@ class TheirStatement(NamedTuple):
 
 
 def read_statement(path: Path) -> TheirStatement:
-    """Read a CSV file, gzipped or not; raises StatementError."""
+    """Read a CSV file, packed or not, or a parquet file; raises StatementError."""
     try:
-        with _opened(path) as file:
-            return _statement(path, list(csv.reader(file)))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise StatementError(f"{path} cannot be read as CSV: {error}") from error
+        table = read_table(path, "positions or executions")
+        return _statement(path, table, as_text(table.rows))
+    except TextTableError as error:
+        raise StatementError(str(error)) from error
 
 
-def _opened(path: Path) -> TextIO:
-    if path.suffix == ".gz":
-        return io.TextIOWrapper(gzip.open(path), encoding="utf-8-sig", newline="")
-    return path.open(encoding="utf-8-sig", newline="")
-
-
-def _statement(path: Path, lines: list[list[str]]) -> TheirStatement:
-    if not lines:
-        raise StatementError(f"{path} is empty; a header with instrument and quantity is needed")
-    places = _places(lines[0])
+def _statement(path: Path, table: TextTable, columns: list[pl.Series]) -> TheirStatement:
+    places = _places(table.titles)
     missing = [name for name in ("instrument", "quantity") if name not in places]
     if missing:
         raise StatementError(
-            f"{path} has no column {' or '.join(missing)}; its columns are {', '.join(lines[0])}; known names are "
+            f"{path} has no column {' or '.join(missing)}; its columns are {', '.join(table.titles)}; known names are "
             f"{', '.join(name for names in NAMES.values() for name in names)}"
         )
     kind = "executions" if "exec_id" in places else "positions"
     needed = {"side", "price"} - places.keys()
     if kind == "executions" and needed:
         raise StatementError(f"{path} holds executions and has no column {' or '.join(sorted(needed))}")
-    rows = tuple(_rows(path, lines[1:], places, kind))
+    if table.long.any():
+        raise StatementError(f"{path} line {table.lines[table.long][0]}: {LONG}")
+    cells = pl.DataFrame({name: columns[place] for name, place in places.items()})
+    rows = tuple(_rows(path, cells, table.lines.tolist(), kind))
     return TheirStatement(kind, tuple(places), rows)
 
 
-def _places(header: list[str]) -> dict[str, int]:
+def _places(titles: tuple[str, ...]) -> dict[str, int]:
     """Return the place of each known column."""
-    plain = [name.strip().lower() for name in header]
+    plain = [name.lower() for name in titles]
     return {
         name: plain.index(known)
         for name, names in NAMES.items()
@@ -103,17 +101,18 @@ def _places(header: list[str]) -> dict[str, int]:
     }
 
 
-def _rows(path: Path, lines: list[list[str]], places: dict[str, int], kind: str) -> Iterator[Row]:
-    for number, cells in enumerate(lines, start=2):
-        if not any(cell.strip() for cell in cells):
+def _rows(path: Path, cells: pl.DataFrame, lines: list[int], kind: str) -> Iterator[Row]:
+    names = [name for name in cells.columns if name in AMOUNTS]
+    comma = told_comma([cells[name] for name in names])
+    plain = cells.with_columns(plain_texts(cells[name], bool(comma)) for name in names)
+    written = zip(lines, cells.iter_rows(named=True), plain.iter_rows(named=True), strict=True)
+    for number, values, readable in written:
+        if not any(values.values()):
             continue
-        if len(cells) <= max(places.values()):
-            raise StatementError(f"{path} line {number} has {len(cells)} columns, fewer than the header")
-        values = {name: cells[place].strip() for name, place in places.items()}
         amounts = {
-            name: _amount(path, number, name, text)
-            for name, text in values.items()
-            if name in AMOUNTS and text
+            name: _amount(path, number, name, values[name], readable[name], told=comma is not None)
+            for name in names
+            if values[name]
         }
         if "quantity" not in amounts:
             raise StatementError(f"{path} line {number} has no quantity")
@@ -130,11 +129,9 @@ def _rows(path: Path, lines: list[list[str]], places: dict[str, int], kind: str)
         yield Row(number, words, amounts)
 
 
-def _amount(path: Path, number: int, name: str, text: str) -> Decimal:
-    try:
-        amount = Decimal(text.replace(",", ""))
-    except InvalidOperation:
-        amount = Decimal("NaN")
-    if not amount.is_finite():
-        raise StatementError(f"{path} line {number}: {name} {text!r} is not a number")
+def _amount(path: Path, number: int, name: str, text: str, plain: str | None, *, told: bool) -> Decimal:
+    doubt = "" if told else doubt_of(text)
+    amount = Decimal(plain or "NaN")
+    if doubt or not amount.is_finite():
+        raise StatementError(f"{path} line {number}: {name} {text!r} is not a number{doubt}")
     return amount

@@ -30,8 +30,8 @@ from analytics.stress import (
     window_scenario,
 )
 from apps.position_file import Positions
-from apps.quote_file import instants_of
 from apps.return_file import Returns
+from apps.written_dates import instants_of
 from config.settings import SettingsError, path_of, yaml_values
 
 Floats = NDArray[np.float64]

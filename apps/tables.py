@@ -1,10 +1,13 @@
 """Tables of a run for people."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+
+from apps.people_view import Deed
 
 
 def print_summary(summary: dict[str, Any], out: Path | None) -> None:
@@ -27,6 +30,16 @@ def print_summary(summary: dict[str, Any], out: Path | None) -> None:
         console.print(f"kept in {out}; explain an order: ita explain ORDER_ID --out {out}")
 
 
+def print_people(done: Sequence[Deed]) -> None:
+    """Print what people did, and what came of it."""
+    table = Table(title="What people did")
+    for name in ("New York", "who", "what", "what came of it"):
+        table.add_column(name)
+    for deed in done:
+        table.add_row(deed.when, deed.who, deed.what, deed.outcome)
+    Console().print(table)
+
+
 def _counts(summary: dict[str, Any]) -> Table:
     table = Table(title="What came in and what was made of it")
     table.add_column("topic")
@@ -40,9 +53,9 @@ def _counts(summary: dict[str, Any]) -> Table:
 
 
 def _verdicts(summary: dict[str, Any]) -> Table:
-    table = Table(title="Orders by verdict and reason")
+    table = Table(title="Verdicts by kind and reason")
     table.add_column("verdict or reason")
-    table.add_column("intents", justify="right")
+    table.add_column("verdicts", justify="right")
     for kind, count in summary["verdicts"]["by_kind"].items():
         table.add_row(kind, f"{count:,}")
     for code, count in summary["verdicts"]["by_code"].items():

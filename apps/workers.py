@@ -14,10 +14,12 @@ import traceback
 from pathlib import Path
 from typing import Any
 
+from apps.actions import with_actions
 from apps.assembly import assemble
 from apps.failures import described
 from apps.run_folder import RunPaths
 from apps.running import RunOptions, book_edges, market_edges, run_flow
+from apps.second_feed import with_second
 from apps.sources import sources_of
 from config.settings import read_settings
 from connectors.tick_input import Stop
@@ -102,6 +104,10 @@ def work(task: dict[str, Any]) -> None:
         task["to"],
         Path(task["config"]) if task["config"] else None,
     )
+    told = task.get("actions")
+    source = with_actions(source, settings, Path(told) if told else None)
+    config = Path(task["config"]) if task["config"] else None
+    source = with_second(source, settings, task.get("against"), config)
     folder, shards = RunPaths(Path(task["out"])), tuple(task["shards"])
     made = assemble(settings, source, shards)
     options = RunOptions(task["batch_rows"], task["epoch_seconds"])

@@ -45,8 +45,10 @@ def market(rows: int, seed: int = 7) -> Ticks:
     for which in range(INSTRUMENTS):
         mine = instrument == which
         price[mine] = 100 + np.round(rng.normal(0, 0.01, mine.sum()).cumsum(), 2)
-    columns = {"event_at": event_at, "instrument": instrument, "price": price}
-    return complete_ticks({**columns, "size": rng.integers(1, 500, rows), "sequence": np.arange(1, rows + 1)})
+    size, sequence = rng.integers(1, 500, rows), np.arange(1, rows + 1)
+    return complete_ticks(
+        {"event_at": event_at, "instrument": instrument, "price": price, "size": size, "sequence": sequence}
+    )
 
 
 @njit(cache=True)

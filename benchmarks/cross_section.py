@@ -19,7 +19,7 @@ import pandas as pd
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from domain.market import BAR, END, SECOND, FeatureRows, Ordered, empty_ticks
+from domain.market import BAR, END, SCORE, SECOND, FeatureRows, Ordered, empty_ticks
 from features.comparison import asked_comparison
 from operators.cross_section import CrossSection, CrossSectionParams
 
@@ -28,8 +28,8 @@ SECTORS = 11
 MINUTE = 60 * SECOND
 
 
-def batches(instruments: int, closes: int, seed: int = 7) -> list[Ordered]:
-    """Return an ordered batch for each close, a row for each instrument, one value in fifty missing."""
+def rows_of_closes(instruments: int, closes: int, seed: int = 7) -> list[FeatureRows]:
+    """Return the rows of each close, one for each instrument, one value in fifty missing."""
     rng = np.random.default_rng(seed)
     made = []
     for close in range(1, closes + 1):
@@ -39,22 +39,23 @@ def batches(instruments: int, closes: int, seed: int = 7) -> list[Ordered]:
         bars["instrument"], bars["interval"], bars["close"] = np.arange(instruments), 60, 100.0
         values = rng.normal(size=(1, instruments))
         values[rng.random(values.shape) < 0.02] = np.nan
-        made.append(Ordered(END, empty_ticks(), np.empty(0), features=FeatureRows(bars, values)))
+        made.append(FeatureRows(bars, values))
     return made
 
 
-def ours(stage: CrossSection, items: list[Ordered]) -> float:
+def ours(stage: CrossSection, closes: list[FeatureRows]) -> float:
     """Step the stage through all closes; return the seconds a close."""
     state = stage.fresh()
+    items = [Ordered(END, empty_ticks(), np.empty(0, SCORE), features=rows) for rows in closes]
     began = time.perf_counter()
     for item in items:
         stage.step(state, item)
     return (time.perf_counter() - began) / len(items)
 
 
-def theirs(items: list[Ordered], sectors: np.ndarray) -> float:
+def theirs(closes: list[FeatureRows], sectors: np.ndarray) -> float:
     """Compute the same five columns with pandas; return the seconds a close."""
-    frames = [pd.DataFrame({"value": item.features.values[0], "sector": sectors}) for item in items]
+    frames = [pd.DataFrame({"value": rows.values[0], "sector": sectors}) for rows in closes]
     began = time.perf_counter()
     for frame in frames:
         value, grouped = frame["value"], frame.groupby("sector")["value"]
@@ -81,9 +82,9 @@ def main() -> None:
     sectors = (np.arange(options.instruments) % SECTORS).astype(np.int32)
     comparisons = tuple(asked_comparison(f"{kind}(roc_10)") for kind in COMPARED)
     stage = CrossSection(CrossSectionParams(names, ("roc_10",), comparisons, sectors))
-    items = batches(options.instruments, options.closes)
-    ours(stage, items[:2])
-    taken = [(ours(stage, items), theirs(items, sectors)) for _ in range(options.rounds)]
+    closes = rows_of_closes(options.instruments, options.closes)
+    ours(stage, closes[:2])
+    taken = [(ours(stage, closes), theirs(closes, sectors)) for _ in range(options.rounds)]
     mine, reference = (statistics.median(column) for column in zip(*taken, strict=True))
     figures = {
         "instruments": options.instruments,

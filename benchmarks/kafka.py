@@ -46,7 +46,7 @@ from benchmarks.desk import Shares, TimedSink, TimedSinkPart, TimedSource, Turn,
 from config.servers import read_servers
 from config.settings import Settings, read_settings
 from config.topics import Topic, Topics
-from connectors.files.lake_reference import Reference, keep_reference
+from connectors.files.lake_reference import keep_reference
 from connectors.files.open_source import open_source
 from connectors.kafka.client import KafkaCluster, Place, Watch, consumer_of
 from connectors.kafka.codec import KafkaCodec
@@ -54,6 +54,7 @@ from connectors.kafka.sink import KafkaSink
 from connectors.kafka.source import MARK, KafkaSource
 from connectors.kafka.tails import read_to_end
 from connectors.kafka.ticks import RAW, KafkaTicks
+from connectors.kafka.told import Told
 from connectors.lake.codec import END_OF_INPUT, Rows
 from connectors.source import TickSource
 from connectors.tick_input import Stop, TickInput
@@ -283,8 +284,7 @@ def measure(given: str, batch_rows: int, repeat: int) -> tuple[dict[str, Any], s
         keep_reference(RunPaths(Path(folder)).lake, recorded)
         served(bench, recorded, cluster)
         began = perf_counter()
-        reference = Reference(recorded.reference(), recorded.splits())
-        kafka = KafkaTicks(cluster, reference=reference)
+        kafka = KafkaTicks(cluster, told=Told(recorded.reference(), recorded.splits()))
         open_seconds = perf_counter() - began
         with_kafka, without = flows_in_turns(bench, kafka, open_source(f"lake:{folder}"), repeat)
         rows = sum(item.table.num_rows for _, item in consumed(cluster) if isinstance(item, Rows))

@@ -11,16 +11,23 @@ from numpy.typing import NDArray
 
 from connectors.files.open_source import open_source
 from connectors.source import SEQUENCES_PER_DAY
-from domain.market import Kind, Ticks, canonical_order, complete_ticks, concatenate, row_count, select
+from domain.market import SECOND, Kind, Ticks, canonical_order, complete_ticks, concatenate, row_count, select
 from domain.sessions import SessionTable, session_table
 
+TUNING, HELD_OUT = "tuning", "held out"
+FAIR_SHARE = 0.1
+EVENING = 5 * 3600 * SECOND
+"""Days of America end at five in the morning, UTC, or before."""
 NANOSECONDS_PER_DAY = 86_400 * 1_000_000_000
 QUOTES_KEPT = {"spot/btcusdt": 0.01, "spot/ethusdt": 0.01, "usdm/btcusdt": 0.1}
 """The files of crypto ticks, and their tick sizes."""
 
 
 class Day(NamedTuple):
-    """A clean day: rows in canonical order, names and tick sizes by index, sessions, and whether numbers are dense."""
+    """A clean day: rows in canonical order, names and tick sizes by index, sessions, and whether numbers are dense.
+
+    Of quotes that are `consolidated` each is the best of its side over all venues.
+    """
 
     name: str
     ticks: Ticks
@@ -28,6 +35,37 @@ class Day(NamedTuple):
     tick_sizes: NDArray[np.float64]
     sessions: SessionTable
     dense: bool
+    half: str = "whole"
+    consolidated: bool = False
+
+
+def halves(day: Day) -> list[Day]:
+    """Return what rules are tuned on and what is held out: the last day of several, the later half of a single one."""
+    days = (day.ticks.known_at - EVENING) // NANOSECONDS_PER_DAY
+    later = np.flatnonzero(days == days[-1])
+    several = later[0] > 0 and FAIR_SHARE <= len(later) / len(days) <= 1 - FAIR_SHARE
+    cut = int(later[0]) if several else len(days) // 2
+    parts = ((TUNING, slice(0, cut)), (HELD_OUT, slice(cut, None)))
+    return [day._replace(ticks=select(day.ticks, rows), half=half) for half, rows in parts]
+
+
+def own_crossings(day: Day, seconds: int = 1) -> list[tuple[str, int, int]]:
+    """Return (instrument, from, to) of the stretches in which a day's own quotes are crossed for longer than `seconds`.
+
+    Of rows that quote both sides; instants are ns UTC, both included.
+    """
+    ticks, found = day.ticks, []
+    assert ticks.bid is not None
+    assert ticks.ask is not None
+    for which, name in enumerate(day.names):
+        rows = np.flatnonzero((ticks.instrument == which) & (ticks.bid > 0) & (ticks.ask > 0))
+        crossed = (ticks.bid[rows] > ticks.ask[rows]).astype(np.int8)
+        edges = np.diff(crossed, prepend=0, append=0)
+        at = np.append(ticks.known_at[rows], ticks.known_at[-1] + 1)
+        for begins, ends in zip(np.flatnonzero(edges == 1), np.flatnonzero(edges == -1), strict=True):
+            if at[ends] - at[begins] > seconds * SECOND:
+                found.append((name, int(at[begins]), int(at[ends])))
+    return found
 
 
 def _day(
@@ -56,7 +94,8 @@ def numbered(ticks: Ticks) -> Ticks:
 
 def lean_days(data: Path) -> list[Day]:
     """Return two days of four shares and a day of EURUSD."""
-    return [_day("equities", f"lean:{data / 'equity_ticks'}", 0.01, "XNYS"), _fx_day(data / "fx_quotes")]
+    equities = _day("equities", f"lean:{data / 'equity_ticks'}", 0.01, "XNYS")
+    return [equities._replace(consolidated=True), _fx_day(data / "fx_quotes")]
 
 
 def _fx_day(folder: Path) -> Day:

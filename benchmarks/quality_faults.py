@@ -144,7 +144,10 @@ def spreads(rng: np.random.Generator, day: Day, count: int) -> Faulty:
 
 
 def crossings(rng: np.random.Generator, day: Day, count: int) -> Faulty:
-    """Let the bid stand above the ask for three to ten seconds."""
+    """Let the bid stand above the ask for three to ten seconds, ten seconds or more from where it does not stand below.
+
+    The last of the crossed quotes stands until the next one.
+    """
     rows, ticks = _spaced(day, _chosen(rng, day, _quotes(day), count, 100), 30)[:20], day.ticks
     assert ticks.bid is not None
     assert ticks.ask is not None
@@ -152,11 +155,16 @@ def crossings(rng: np.random.Generator, day: Day, count: int) -> Faulty:
     for row in rows:
         start, which = int(ticks.known_at[row]), ticks.instrument[row]
         stop = start + int(rng.integers(3 * SECOND, 10 * SECOND))
-        inside = (ticks.known_at >= start) & (ticks.known_at < stop) & (ticks.instrument == which)
+        mine = ticks.instrument == which
+        inside = (ticks.known_at >= start) & (ticks.known_at < stop) & mine
+        near = (ticks.known_at >= start - 10 * SECOND) & (ticks.known_at < stop + 10 * SECOND) & mine
+        if (ticks.bid[near] >= ticks.ask[near]).any():
+            continue
         bid[inside], ask[inside] = ticks.ask[inside], ticks.bid[inside]
-        last_at = int(ticks.known_at[inside][-1])
-        if last_at - start > SECOND:
-            faults.append(Fault(day.names[int(which)], start + SECOND, stop + SECOND))
+        later = np.flatnonzero(mine & (ticks.known_at >= stop))
+        stands_to = int(ticks.known_at[later[0] if len(later) else -1])
+        if stands_to - start > SECOND:
+            faults.append(Fault(day.names[int(which)], start + SECOND, stands_to + SECOND))
     return Faulty(ticks._replace(bid=bid, ask=ask), faults)
 
 

@@ -9,8 +9,9 @@ that are taken away at the end:
   rows by plain psycopg: a transaction for each batch, by COPY and by executemany. Every turn has a new schema with the
   desk's tables and indexes.
 - S3: the files of the day's lake, through S3Shelf.put, and by put_object of plain minio.
-- InfluxDB: the day's bars and features, through InfluxSink from columns until its snapshot, and their ready lines by
-  the plain client's synchronous write. Every turn has a new bucket.
+- InfluxDB: the day's bars and features, through InfluxSink from columns until its snapshot, and the ready lines of the
+  same points, those of the shard's health with them, by the plain client's synchronous write. Every turn has a new
+  bucket.
 
 Plain loops get what is ready to send: turning records into rows and columns into lines is counted for the sinks alone,
 and `conversion_share` says what part of the sink's seconds it takes by itself. Each way is tried with each batch
@@ -55,8 +56,9 @@ from config.servers import Influx, Postgres, read_servers
 from config.settings import read_settings
 from connectors.files.open_source import open_source
 from connectors.influx.codec import body_of, lines_of
+from connectors.influx.health import HealthMeter
+from connectors.influx.server import InfluxServer
 from connectors.influx.sink import InfluxSink
-from connectors.influx.writer import InfluxServer
 from connectors.lake.codec import Rows
 from connectors.lake.lanes import LakeItem
 from connectors.lake.s3 import S3Shelf
@@ -71,7 +73,7 @@ SIMULATED = "simulator:instruments=40,days=1,ticks=400000"
 QUICK = "simulator:instruments=4,days=1,ticks=20000"
 SHARDS = ("0",)
 RECORD_BATCHES = (1_000, 10_000)
-LINE_BATCHES = (5_000, 50_000)
+LINE_BATCHES = (5_000, 20_000, 50_000)
 RECORDS_TIMES = 5
 FILES_MIN = 60
 SERIES = ("market.bars", "features")
@@ -276,6 +278,16 @@ def plain_points(influx: Influx, bodies: list[bytes]) -> float:
         return seconds_of(lambda: [api.write(server.bucket, record=body) for body in bodies])
 
 
+def points_of(series: list[Rows]) -> pa.StringArray:
+    """Return the lines that the sink writes of rows until its snapshot."""
+    meter = HealthMeter(SHARDS[0])
+    made: list[pa.StringArray] = []
+    for rows in series:
+        known_at = rows.table.column("known_at").cast(pa.int64()).to_numpy(zero_copy_only=False)
+        made += [meter.rows(rows.topic, known_at), *lines_of(rows)]
+    return pa.concat_arrays(made)
+
+
 def influx_figures(lake: Path, repeat: int) -> dict[str, Any]:
     influx = read_servers().influx
     rows: list[LakeItem] = [
@@ -285,14 +297,14 @@ def influx_figures(lake: Path, repeat: int) -> dict[str, Any]:
         for batch in pq.ParquetFile(path).iter_batches(4_096)
     ]
     series = [each for each in rows if isinstance(each, Rows)]
-    lines = pa.concat_arrays([made for each in series for made in lines_of(each)])
+    lines = points_of(series)
     turns: dict[str, Turn] = {}
     for size in LINE_BATCHES:
         cut = [lines.slice(first, size) for first in range(0, len(lines), size)]
         turns[f"sink {size}"] = partial(sunk_points, influx, rows, size)
         turns[f"write {size}"] = partial(plain_points, influx, [bytes(body_of(piece)) for piece in cut])
     found = in_turns(turns, repeat)
-    conversion = seconds_of(lambda: [lines_of(each) for each in series])
+    conversion = seconds_of(lambda: points_of(series))
     return compared(found, conversion, points=len(lines), megabytes=len(body_of(lines)) / 1e6)
 
 
@@ -305,18 +317,18 @@ def many_times(records: list[Any], times: int) -> list[Any]:
     ]
 
 
-def measure(given: str, repeat: int, times: int) -> dict[str, Any]:
-    """Return the line of a source."""
+def measure(given: str, repeat: int, times: int, only: str | None) -> dict[str, Any]:
+    """Return the line of a source, of all sinks or one."""
     load = os.getloadavg()[0]
     with TemporaryDirectory(prefix="sinks_") as folder:
         records = desk_day(given, Path(folder))
         lake = RunPaths(Path(folder)).lake
-        line = {
-            "source": given,
-            "postgres": postgres_figures(many_times(records, times), repeat),
-            "s3": s3_figures(lake, repeat),
-            "influx": influx_figures(lake, repeat),
+        sinks: dict[str, Callable[[], Any]] = {
+            "postgres": lambda: postgres_figures(many_times(records, times), repeat),
+            "s3": lambda: s3_figures(lake, repeat),
+            "influx": lambda: influx_figures(lake, repeat),
         }
+        line = {"source": given} | {name: sink() for name, sink in sinks.items() if only in (None, name)}
     return {**line, "repeat": repeat, "load_average": [round(load, 1), round(os.getloadavg()[0], 1)]}
 
 
@@ -324,6 +336,7 @@ def asked(words: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="sinks.py", description=__doc__.partition("\n")[0])
     parser.add_argument("--source", default=SIMULATED, help="where the ticks of the day come from")
     parser.add_argument("--repeat", type=int, default=3, help="turns of each")
+    parser.add_argument("--only", choices=("postgres", "s3", "influx"), help="measure one of the sinks")
     parser.add_argument("--quick", action="store_true", help="a small simulated day, one turn")
     return parser.parse_args(words)
 
@@ -331,9 +344,9 @@ def asked(words: list[str]) -> argparse.Namespace:
 def main(words: list[str]) -> None:
     options = asked(words)
     if options.quick:
-        print(json.dumps(measure(QUICK, repeat=1, times=1)))
+        print(json.dumps(measure(QUICK, repeat=1, times=1, only=options.only)))
     else:
-        print(json.dumps(measure(options.source, options.repeat, RECORDS_TIMES)))
+        print(json.dumps(measure(options.source, options.repeat, RECORDS_TIMES, options.only)))
 
 
 if __name__ == "__main__":

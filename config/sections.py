@@ -1,10 +1,12 @@
 """The sections of base.yaml: what each key may be, and what it is where it is left out."""
 
+from datetime import date
 from decimal import Decimal
 from typing import Literal
 
 import pydantic
 
+from analytics.carry import HOUR, BorrowRate, CarryRates, CashRate, FundingRate
 from config.venue_settings import VenueSettings
 from domain.bar_kinds import bar_spec
 from operators.sizing import Rule, SizingParams
@@ -80,6 +82,9 @@ class QualitySettings(Section):
     gap_clears_seconds: int = pydantic.Field(default=5, ge=0)
     refused_share_max: float = pydantic.Field(default=0.01, gt=0, lt=1)
     refused_rows_min: int = pydantic.Field(default=10, ge=1)
+    consolidated_quotes_of: tuple[str, ...] = pydantic.Field(default=("lean",), strict=False)
+    feeds_apart_share_max: float = pydantic.Field(default=0.0005, gt=0, lt=1)
+    feeds_apart_milliseconds_max: int = pydantic.Field(default=2000, ge=0)
 
 
 class SizingSettings(Section):
@@ -107,14 +112,69 @@ class LakeSettings(Section):
     """How results are filed; see connectors/lake."""
 
     rows_per_file: int = pydantic.Field(default=262_144, ge=1024)
+    national_best_of: tuple[str, ...] = pydantic.Field(default=("lean",), strict=False)
 
 
 class RiskSettings(Section):
-    """What VaR of the live book is told by: a file of returns (from the configuration's folder)."""
+    """What VaR of the live book is told by: a file of returns, and one of stress scenarios, in the configuration."""
 
     scenarios: str | None = None
+    stress: str | None = None
     var_confidence: float = pydantic.Field(default=0.99, gt=0.5, lt=1)
     es_confidence: float = pydantic.Field(default=0.975, gt=0.5, lt=1)
+
+
+class CashRow(Section):
+    """What a currency earns (`credit`) and costs (`debit`) a year from a day on, fractions."""
+
+    currency: str = pydantic.Field(min_length=3)
+    valid_from: date = pydantic.Field(strict=False)
+    credit: Decimal = pydantic.Field(gt=-1, lt=1, strict=False)
+    debit: Decimal = pydantic.Field(gt=-1, lt=10, strict=False)
+
+
+class BorrowRow(Section):
+    """What borrowing an instrument costs a year from a day on, a fraction; `*` is every one without its own row."""
+
+    instrument: str = pydantic.Field(min_length=1)
+    valid_from: date = pydantic.Field(strict=False)
+    rate: Decimal = pydantic.Field(ge=0, lt=10, strict=False)
+
+
+class FundingRow(Section):
+    """What part of its value a perpetual's long pays its short each `hours` from a day (UTC) on."""
+
+    instrument: str = pydantic.Field(min_length=1)
+    valid_from: date = pydantic.Field(strict=False)
+    rate: Decimal = pydantic.Field(gt=-1, lt=1, strict=False)
+    hours: int = pydantic.Field(default=8, ge=1, le=24)
+
+
+class FinancingSettings(Section):
+    """Rates of carry; see analytics/carry.py."""
+
+    cash: tuple[CashRow, ...] = pydantic.Field(default=(), strict=False)
+    borrow: tuple[BorrowRow, ...] = pydantic.Field(default=(), strict=False)
+    funding: tuple[FundingRow, ...] = pydantic.Field(default=(), strict=False)
+    days_in_year: dict[str, Literal[360, 365]] = {}
+
+    def rates(self) -> CarryRates:
+        """Return the settings as the desk takes them."""
+        return CarryRates(
+            cash=tuple(
+                CashRate(row.currency, _day(row.valid_from), row.credit, row.debit) for row in self.cash
+            ),
+            borrow=tuple(BorrowRate(row.instrument, _day(row.valid_from), row.rate) for row in self.borrow),
+            funding=tuple(
+                FundingRate(row.instrument, 24 * HOUR * _day(row.valid_from), row.rate, row.hours)
+                for row in self.funding
+            ),
+            days_in_year=self.days_in_year,
+        )
+
+
+def _day(day: date) -> int:
+    return (day - date(1970, 1, 1)).days
 
 
 class Base(Section):
@@ -128,3 +188,4 @@ class Base(Section):
     venue: VenueSettings = VenueSettings()
     lake: LakeSettings = LakeSettings()
     risk: RiskSettings = RiskSettings()
+    financing: FinancingSettings = FinancingSettings()

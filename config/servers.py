@@ -13,7 +13,7 @@ from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSou
 
 from config.sections import Section
 from config.settings import SettingsError, path_of, refusal, yaml_values
-from connectors.influx.writer import InfluxServer
+from connectors.influx.server import InfluxServer
 from connectors.kafka.client import KafkaCluster
 from connectors.lake.s3 import Bucket
 from connectors.postgres.connection import postgres_url

@@ -13,7 +13,7 @@ import msgspec
 import pydantic
 import yaml
 
-from analytics.risk_limits import RiskLimit, RiskLimits
+from analytics.risk_limit_rows import RiskLimits
 from config.sections import Base, SizingSettings
 from domain.instruments import Instrument, Universe
 from features.catalogue import lines
@@ -28,7 +28,8 @@ from operators.compliance_rules import (
     rights_table,
     tolerances,
 )
-from operators.limit_rows import instant, limit_table
+from operators.limit_rows import limit_table
+from operators.risk_limit_table import risk_limit_table
 from operators.sizing import SizingParams
 from operators.strategy import Filter, Strategy, params_of
 from operators.strategy_reads import column, compares, comparisons_of, features_read, named, own_columns
@@ -212,32 +213,11 @@ def _input_file(path: Path, folder: Path | None, name: str) -> bytes:
 
 def risk_limits(settings: Settings) -> RiskLimits:
     """Return the limits of risk that are watched; raises SettingsError with the file and the row."""
-    defaults = {
-        name: value
-        for name, value in (settings.limits.get("defaults") or {}).items()
-        if name in RiskLimit.__struct_fields__
-    }
+    rows, defaults = settings.limits.get("risk_limits") or (), settings.limits.get("defaults") or {}
     try:
-        return RiskLimits(
-            _risk_limit({**defaults, **row}) for row in settings.limits.get("risk_limits") or ()
-        )
+        return risk_limit_table(rows, defaults)
     except (ValueError, TypeError) as error:
         raise SettingsError(f"{path_of(settings.folder, 'limits.yaml')}: {error}") from error
-
-
-def _risk_limit(row: dict[str, Any]) -> RiskLimit:
-    name, values = row.get("limit_id", "without limit_id"), dict(row)
-    for field in ("valid_from", "valid_to", "temporary_until"):
-        if values.get(field) is not None:
-            values[field] = instant(f"risk limit {name}: {field}", values[field])
-    unknown = sorted(set(values) - set(RiskLimit.__struct_fields__))
-    if unknown:
-        allowed = ", ".join(RiskLimit.__struct_fields__)
-        raise ValueError(f"risk limit {name}: unknown field {unknown[0]!r}; allowed: {allowed}")
-    try:
-        return msgspec.convert(values, RiskLimit)
-    except msgspec.ValidationError as error:
-        raise ValueError(f"{error} (risk limit {name})") from error
 
 
 def universe_of(settings: Settings, held: tuple[str, ...], known: tuple[Instrument, ...]) -> Universe:
@@ -295,7 +275,9 @@ def refusal(path: Path, error: pydantic.ValidationError, hint: str = "") -> Sett
     """Return the first thing that is wrong in a file, with its place and what was given."""
     first = error.errors()[0]
     place = ".".join(str(part) for part in first["loc"])
-    return SettingsError(f"{path}: {place}: {first['msg'].lower()}; {first['input']!r} was given{hint}")
+    unknown = first["type"] == "extra_forbidden"
+    words = "there is no such key" if unknown else first["msg"].lower()
+    return SettingsError(f"{path}: {place}: {words}; {first['input']!r} was given{hint}")
 
 
 def _near(name: str, place: tuple[int | str, ...]) -> str:
@@ -305,8 +287,11 @@ def _near(name: str, place: tuple[int | str, ...]) -> str:
             return ""
         found = model.model_fields[str(part)].annotation
         model = next((each for each in typing.get_args(found) if isinstance(each, type)), found)
-    near = difflib.get_close_matches(name, getattr(model, "model_fields", {}), 1, 0.0)
-    return f"; the nearest known is {near[0]!r}" if near else ""
+    known = tuple(getattr(model, "model_fields", {}))
+    near = difflib.get_close_matches(name, known, 1)
+    if near:
+        return f"; the nearest known is {near[0]!r}"
+    return f"; known are {', '.join(known)}" if known else ""
 
 
 def _instrument(path: Path, row: dict[str, Any]) -> Instrument:

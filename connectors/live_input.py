@@ -41,7 +41,8 @@ class LivePartition(StatefulSourcePartition[tuple[str, MarketBatch], Position]):
     def __init__(self, settings: "LiveInput", live: Live, shard: str, resume: Position | None) -> None:
         self._settings, self._live, self._shard = settings, live, shard
         self._position = resume or Position()
-        self._done = (self._position.rows, self._position.malformed, self._position.health)
+        now = self._position
+        self._done = (now.rows, now.malformed, now.health, now.actions)
         self._done_segment = self._position.segment
         self._said_end = self._snapshot_since_stop = False
         self._empty_polls = 0
@@ -61,7 +62,7 @@ class LivePartition(StatefulSourcePartition[tuple[str, MarketBatch], Position]):
             self._position = Position(self._position.segment + 1, 0, 0, END)
             return [(self._shard, MarketBatch(END, empty_ticks(), arrived=perf_counter_ns()))]
         chunk = self._left(moment.segment, moment.chunk)
-        if row_count(chunk.ticks) or chunk.malformed or chunk.health:
+        if row_count(chunk.ticks) or chunk.malformed or chunk.health or chunk.actions:
             return self._handed(moment.segment, chunk)
         if moment.reached_at < self._position.watermark + HEARTBEAT_NANOSECONDS:
             return self._wait()
@@ -71,29 +72,32 @@ class LivePartition(StatefulSourcePartition[tuple[str, MarketBatch], Position]):
         """Return what of a chunk had not left before the restart."""
         if segment != self._done_segment or not any(self._done):
             return chunk
-        held = (row_count(chunk.ticks), len(chunk.malformed), len(chunk.health))
+        held = (row_count(chunk.ticks), len(chunk.malformed), len(chunk.health), len(chunk.actions))
         left = tuple(map(min, self._done, held))
-        self._done = (self._done[0] - left[0], self._done[1] - left[1], self._done[2] - left[2])
+        rows, malformed, health, actions = (was - now for was, now in zip(self._done, left, strict=True))
+        self._done = (rows, malformed, health, actions)
         ticks = select(chunk.ticks, slice(left[0], None))
-        return Chunk(ticks, chunk.malformed[left[1] :], chunk.health[left[2] :])
+        return Chunk(ticks, chunk.malformed[left[1] :], chunk.health[left[2] :], chunk.actions[left[3] :])
 
     def _handed(self, segment: int, chunk: Chunk, reached_at: int = -1) -> Batches:
         self._empty_polls = 0
         before = self._position
-        rows, malformed, health = (before.rows, before.malformed, before.health)
+        rows, malformed, health, actions = (before.rows, before.malformed, before.health, before.actions)
         if segment != before.segment:
-            rows = malformed = health = 0
+            rows = malformed = health = actions = 0
         known = [int(chunk.ticks.known_at[-1])] if row_count(chunk.ticks) else []
-        said = [chunk.health[-1].known_at] if chunk.health else []
+        said = [row.known_at for row in (*chunk.health[-1:], *chunk.actions[-1:])]
         watermark = max(before.watermark, reached_at, *known, *said)
         rows, malformed = rows + row_count(chunk.ticks), malformed + len(chunk.malformed)
-        self._position = Position(segment, rows, malformed, watermark, health + len(chunk.health))
+        health, actions = health + len(chunk.health), actions + len(chunk.actions)
+        self._position = Position(segment, rows, malformed, watermark, health, actions)
         batch = MarketBatch(
             watermark,
             chunk.ticks,
             malformed=chunk.malformed,
             arrived=perf_counter_ns(),
             health=chunk.health,
+            actions=chunk.actions,
         )
         return [(self._shard, batch)]
 

@@ -69,6 +69,34 @@ class Commanded(Protocol):
         ...
 
 
+class Wrapped:
+    """What a source holds, for a source that adds something to the rows of another one."""
+
+    def __init__(self, source: TickSource) -> None:
+        self._source = source
+        self.name = source.name
+
+    def instruments(self) -> tuple[str, ...]:
+        """Return the instruments of the source."""
+        return self._source.instruments()
+
+    def reference(self) -> tuple[Instrument, ...]:
+        """Return what the source knows of them."""
+        return self._source.reference()
+
+    def splits(self) -> tuple[Split, ...]:
+        """Return the splits that the source itself knows of."""
+        return self._source.splits()
+
+    def controls(self) -> tuple[Control, ...]:
+        """Return the commands of a recorded run."""
+        return self._source.controls() if isinstance(self._source, Commanded) else ()
+
+    def segments(self) -> tuple[str, ...]:
+        """Return the days of the source."""
+        return self._source.segments()
+
+
 def nearest(given: str, allowed: Iterable[str]) -> str:
     """Return up to five allowed words, the most similar first, for an error message."""
     words = sorted(allowed)

@@ -18,7 +18,7 @@ from bytewax.inputs import AbortExecution, FixedPartitionedSource, StatefulSourc
 from numpy.typing import NDArray
 
 from connectors.source import TickSource
-from domain.health import MarketHealth
+from domain.envelope import Record
 from domain.market import END, Chunk, MarketBatch, empty_ticks, row_count, select
 
 AHEAD_CHUNKS = 2
@@ -30,13 +30,14 @@ HEARTBEAT_NANOSECONDS = 10_000_000
 
 @dataclass(frozen=True)
 class Position:
-    """How far a shard has read: the segment, and the rows, malformed rows and health of it that have left."""
+    """How far a shard has read: the segment, and the rows, malformed rows, health and actions of it that have left."""
 
     segment: int = 0
     rows: int = 0
     malformed: int = 0
     watermark: int = -1
     health: int = 0
+    actions: int = 0
 
 
 @dataclass
@@ -104,15 +105,18 @@ def chunks_from(
     for number, segment in enumerate(source.segments()):
         if number < start.segment:
             continue
-        done: tuple[int, ...] = (0, 0, 0)
+        done: tuple[int, ...] = (0, 0, 0, 0)
         if number == start.segment:
-            done = (start.rows, start.malformed, start.health)
+            done = (start.rows, start.malformed, start.health, start.actions)
         for chunk in source.read(segment, index, owned):
-            held = (row_count(chunk.ticks), len(chunk.malformed), len(chunk.health))
+            held = (row_count(chunk.ticks), len(chunk.malformed), len(chunk.health), len(chunk.actions))
             left = tuple(map(min, done, held))
             done = tuple(was - now for was, now in zip(done, left, strict=True))
             rest = select(chunk.ticks, slice(left[0], None)) if left[0] else chunk.ticks
-            yield number, Chunk(rest, chunk.malformed[left[1] :], chunk.health[left[2] :])
+            yield (
+                number,
+                Chunk(rest, chunk.malformed[left[1] :], chunk.health[left[2] :], chunk.actions[left[3] :]),
+            )
 
 
 class TickPartition(StatefulSourcePartition[tuple[str, MarketBatch], Position]):
@@ -149,7 +153,7 @@ class TickPartition(StatefulSourcePartition[tuple[str, MarketBatch], Position]):
             if chunk is None:
                 self._ended = True
                 return
-            if row_count(chunk[1].ticks) or chunk[1].malformed or chunk[1].health:
+            if row_count(chunk[1].ticks) or chunk[1].malformed or chunk[1].health or chunk[1].actions:
                 self._held.append(chunk)
 
     def _end(self) -> list[tuple[str, MarketBatch]]:
@@ -179,12 +183,17 @@ class TickPartition(StatefulSourcePartition[tuple[str, MarketBatch], Position]):
         """Say how far the shard is although it has nothing, each ten milliseconds of event time at the most."""
         if now_at < self._position.watermark + HEARTBEAT_NANOSECONDS:
             return self._wait(seconds)
-        segment, (ticks, malformed, health) = self._held[0]
+        segment, (ticks, malformed, health, actions) = self._held[0]
         said = bisect_right(health, now_at, key=_known_at)
-        self._held[0] = (segment, Chunk(ticks, malformed, health[said:]))
+        told = bisect_right(actions, now_at, key=_known_at)
+        self._held[0] = (segment, Chunk(ticks, malformed, health[said:], actions[told:]))
         before = self._before(segment)
-        self._position = replace(before, watermark=now_at, health=before.health + said)
-        batch = MarketBatch(now_at, empty_ticks(), arrived=perf_counter_ns(), health=health[:said])
+        self._position = replace(
+            before, watermark=now_at, health=before.health + said, actions=before.actions + told
+        )
+        batch = MarketBatch(
+            now_at, empty_ticks(), arrived=perf_counter_ns(), health=health[:said], actions=actions[:told]
+        )
         return [(self._shard, batch)]
 
     def _before(self, segment: int) -> Position:
@@ -201,20 +210,27 @@ class TickPartition(StatefulSourcePartition[tuple[str, MarketBatch], Position]):
 
     def _take(self, rows: int, waited: int = 0, reached_at: int = -1) -> list[tuple[str, MarketBatch]]:
         """Hand out rows, the first of which came `waited` ns ago; all before `reached_at` (ns UTC) are among them."""
-        segment, (ticks, malformed, health) = self._held.pop(0)
+        segment, (ticks, malformed, health, actions) = self._held.pop(0)
         count = row_count(ticks)
         rows = min(rows, count)
         last_at = int(ticks.known_at[rows - 1]) if rows else self._position.watermark
-        said = len(health)
+        said, told = len(health), len(actions)
         if rows < count:
             said = bisect_right(health, max(last_at, reached_at - 1), key=_known_at)
-            self._held.insert(0, (segment, Chunk(select(ticks, slice(rows, None)), (), health[said:])))
-        elif said:
-            last_at = max(last_at, health[-1].known_at)
+            told = bisect_right(actions, max(last_at, reached_at - 1), key=_known_at)
+            rest = Chunk(select(ticks, slice(rows, None)), (), health[said:], actions[told:])
+            self._held.insert(0, (segment, rest))
+        else:
+            last_at = max([last_at, *(row.known_at for row in (*health[-1:], *actions[-1:]))])
         before = self._before(segment)
         watermark = max(self._position.watermark, last_at, reached_at)
         self._position = Position(
-            segment, before.rows + rows, before.malformed + len(malformed), watermark, before.health + said
+            segment,
+            before.rows + rows,
+            before.malformed + len(malformed),
+            watermark,
+            before.health + said,
+            before.actions + told,
         )
         batch = MarketBatch(
             watermark,
@@ -222,6 +238,7 @@ class TickPartition(StatefulSourcePartition[tuple[str, MarketBatch], Position]):
             malformed=malformed,
             arrived=perf_counter_ns() - waited,
             health=health[:said],
+            actions=actions[:told],
         )
         return [(self._shard, batch)]
 
@@ -239,8 +256,8 @@ class TickPartition(StatefulSourcePartition[tuple[str, MarketBatch], Position]):
         self._decoder.close()
 
 
-def _known_at(health: MarketHealth) -> int:
-    return health.known_at
+def _known_at(told: Record) -> int:
+    return told.known_at
 
 
 class TickInput(FixedPartitionedSource[tuple[str, MarketBatch], Position]):

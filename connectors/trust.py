@@ -42,6 +42,25 @@ def wants_tls(url: str) -> bool:
         return False
 
 
+def distrust(host: str, port: int, authority: str | None) -> str | None:
+    """Return why the certificate of a TLS server is not trusted; None where it is, or where none is shown.
+
+    For clients that keep the reason to themselves. `authority` is the file of the issuer's certificate, None for
+    those of the machine.
+    """
+    try:
+        context = ssl.create_default_context(cafile=authority)
+        with (
+            socket.create_connection((host, port), PROBE_SECONDS) as wire,
+            context.wrap_socket(wire, server_hostname=host),
+        ):
+            return None
+    except ssl.SSLCertVerificationError as failure:
+        return failure.verify_message
+    except OSError:
+        return None
+
+
 def advice(server: str) -> str:
     """Return what to do about it; `server` is its part of servers.yaml."""
     return (

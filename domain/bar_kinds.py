@@ -7,6 +7,7 @@ Machine Learning, 2018, chapter 2.3. Docs: docs/bars.md.
 import math
 import re
 from enum import IntEnum, IntFlag, StrEnum
+from fractions import Fraction
 from typing import NamedTuple
 
 import numpy as np
@@ -94,10 +95,10 @@ MARKS = tuple(
 """The words of the marks of a bar, by its bits: `first`, `cut+warm_up`; nothing for none."""
 
 QUOTES = "quotes"
-SECONDS = {"s": 1, "m": 60, "h": 3600}
-_LENGTH = re.compile(r"(\d+)([smh]?)")
-_COUNTED = frozenset(BarKind) - {BarKind.VOLUME, BarKind.NOTIONAL, BarKind.RANGE, BarKind.RENKO}
-"""Kinds whose size is a whole number: seconds, trades, or trades that a bar is expected to have at first."""
+SECONDS = {"ms": Fraction(1, 1000), "s": Fraction(1), "m": Fraction(60), "h": Fraction(3600)}
+_LENGTH = re.compile(r"(\d+(?:\.\d+)?|\.\d+)(ms|[smh]?)")
+_COUNTED = frozenset(BarKind) - {BarKind.TIME, BarKind.VOLUME, BarKind.NOTIONAL, BarKind.RANGE, BarKind.RENKO}
+"""Kinds whose size is a whole number: trades, or trades that a bar is expected to have at first."""
 
 
 class BarSpec(NamedTuple):
@@ -117,6 +118,11 @@ class BarSpec(NamedTuple):
         size = int(self.size) if self.size.is_integer() else self.size
         return f"{self.kind.name.lower()}:{size}{':' + QUOTES if self.quotes else ''}"
 
+    @property
+    def nanoseconds(self) -> int:
+        """Return the length of a time bar, which is of whole milliseconds."""
+        return round(1000 * self.size) * 1_000_000
+
 
 def bar_spec(text: str) -> BarSpec:
     """Read `KIND:SIZE` or `KIND:SIZE:quotes`; the size of time bars may be written 90, 90s, 5m or 1h.
@@ -133,8 +139,12 @@ def bar_spec(text: str) -> BarSpec:
         )
     size = _size(kind, size_text)
     if size is None:
-        wanted = "whole seconds (90, 5m, 1h)" if kind == BarKind.TIME else "a number above 0"
-        if kind in _COUNTED and kind != BarKind.TIME:
+        wanted = (
+            "whole milliseconds, at most a day (250ms, 1.5, 90s, 5m, 1h)"
+            if kind == BarKind.TIME
+            else "a number above 0"
+        )
+        if kind in _COUNTED:
             wanted = "a whole number of trades, at least 1"
         raise ValueError(f"the size of {kind_name} bars is {wanted}; {size_text!r} was given")
     if kind == BarKind.TIME and of == QUOTES:
@@ -148,8 +158,8 @@ def _size(kind: BarKind, text: str) -> float | None:
     """Return a size, None for a text that is none."""
     if kind == BarKind.TIME:
         length = _LENGTH.fullmatch(text)
-        seconds = int(length[1]) * SECONDS[length[2] or "s"] if length else 0
-        return float(seconds) if 0 < seconds <= 86_400 else None
+        seconds = Fraction(length[1]) * SECONDS[length[2] or "s"] if length else Fraction(0)
+        return float(seconds) if 0 < seconds <= 86_400 and (1000 * seconds).denominator == 1 else None
     try:
         size = float(text)
     except ValueError:

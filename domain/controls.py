@@ -1,4 +1,4 @@
-"""Commands to the desk itself, and when they took effect: kill switches, limits, holds, overrides."""
+"""Commands to the desk itself, and when they took effect: kill switches, limits, holds, overrides, lists of names."""
 
 from enum import StrEnum
 from typing import NamedTuple
@@ -18,6 +18,9 @@ class ControlKind(StrEnum):
     REFUSE = "refuse"
     OVERRIDE = "override"
     LIMITS = "limits"
+    SANCTIONS = "sanctions"
+    ACKNOWLEDGE = "acknowledge"
+    WAIVE = "waive"
     STALE = "stale"
     FRESH = "fresh"
     REFUSED = "refused"
@@ -26,9 +29,12 @@ class ControlKind(StrEnum):
 class Command(msgspec.Struct, frozen=True, kw_only=True):
     """What somebody wants of the desk: `mode` of a kill switch of `scope` (TYPE:NAME), or the rows of a limit table.
 
+    Of a breach `scope` is its breach_id: to ACKNOWLEDGE or WAIVE it, with `until` (ns UTC) and `maker` in `details`.
     Of what waits `scope` is the ClOrdID: to APPROVE or REFUSE it, or to OVERRIDE the check that `mode` names. `at` is
-    the wall clock of the command (ns UTC), `details` a JSON object: `limits` and `defaults` as limits.yaml has them, or
-    `maker`, `verifier` and `seconds` of an override.
+    the wall clock of the command (ns UTC), `details` a JSON object: `limits`, `risk_limits` and `defaults` as
+    limits.yaml has them, or `maker`, `verifier` and `seconds` of an override. Of a list of names (SANCTIONS) `scope` is
+    `list:NAME`, `details` the list until it is screened, then what was found of whom the desk trades with
+    (`operators.party_screening`).
     """
 
     command_id: str

@@ -52,7 +52,7 @@ class Outcome(StrEnum):
     KILL = "kill"
 
 
-class Check(msgspec.Struct, frozen=True, kw_only=True):
+class Check(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One check of a verdict: its standards.md id, what was measured, and the limit that met it.
 
     `measured` and `limit` are numbers wherever the check compares numbers, else words; `scope` names whose limit it is
@@ -142,8 +142,9 @@ class RiskSnapshot(Record, frozen=True, kw_only=True):
 class ScopeRisk(Record, frozen=True, kw_only=True):
     """Where a scope (`strategy:trend`, `firm:firm`) stands: NAV, where its P&L came from, and its exposures.
 
-    Base currency. `pnl` = price + carry + fees + currency, exactly, and `nav` the account's starting cash and it; a
-    strategy is measured against the whole cash of its account. `sectors` and `currencies` have net values beside them,
+    Base currency. `pnl` = price + carry + fees + currency, exactly, and `nav` the account's starting cash and it; carry
+    = dividends + financing (interest of cash) + borrow + funding, None in records of before these were told. A strategy
+    is measured against the whole cash of its account. `sectors` and `currencies` have net values beside them,
     currencies with their cash; `unconverted` are those without a rate, counted one for one. `mark_age_seconds` is that
     of the oldest mark that is held, None where there is none; `var` and `es` are losses by historical scenarios, None
     where the desk was given none.
@@ -174,6 +175,10 @@ class ScopeRisk(Record, frozen=True, kw_only=True):
     currency_net: tuple[float, ...] = ()
     unconverted: tuple[str, ...] = ()
     mark_age_seconds: float | None = None
+    dividend_pnl: Decimal | None = None
+    financing_pnl: Decimal | None = None
+    borrow_pnl: Decimal | None = None
+    funding_pnl: Decimal | None = None
 
 
 class Breach(Record, frozen=True, kw_only=True):
@@ -182,6 +187,9 @@ class Breach(Record, frozen=True, kw_only=True):
     `RiskLimitBreached`, `RiskLimitCured`, and `RiskLimitUtilisation` for a step on the way; `remaining` is the level
     that holds now, `first_seen_at` when the breach began (ns UTC), `cause` active (a trade of our own), passive (the
     market) or pre-trade, `drivers` the largest positions of the scope.
+    `state` is where the breach stands: open, acked, waived (until `waived_until`, ns UTC), cured (nobody has
+    acknowledged it) or closed; RiskLimitAcknowledged and RiskLimitWaived name the `risk.controls` record that says
+    who and why in `control_id`.
     """
 
     breach_id: str
@@ -199,6 +207,9 @@ class Breach(Record, frozen=True, kw_only=True):
     limit_version: int = 0
     first_seen_at: int = 0
     drivers: tuple[str, ...] = ()
+    state: str = ""
+    waived_until: int = 0
+    control_id: str = ""
 
 
 class Quarantined(Record, frozen=True, kw_only=True):

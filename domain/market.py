@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from domain.action_records import ActionRecord
 from domain.health import MarketHealth
 
 Int64 = NDArray[np.int64]
@@ -201,12 +202,13 @@ class Malformed(NamedTuple):
 class Chunk(NamedTuple):
     """What a source reads at a time: rows in canonical order, the rows that are none, and how the feed stands.
 
-    `health` is in order of known_at, within the chunk and after all chunks before it.
+    `health` is in order of known_at, within the chunk and after all chunks before it; so are the corporate `actions`.
     """
 
     ticks: Ticks
     malformed: tuple[Malformed, ...] = ()
     health: tuple[MarketHealth, ...] = ()
+    actions: tuple[ActionRecord, ...] = ()
 
 
 def row_count(ticks: Ticks) -> int:
@@ -343,14 +345,16 @@ class MarketBatch(NamedTuple):
     arrived: int = 0
     health: tuple[MarketHealth, ...] = ()
     built: NDArray[np.void] | None = None
+    actions: tuple[ActionRecord, ...] = ()
+    national: NDArray[np.void] | None = None
 
 
 class Ordered(NamedTuple):
     """Rows of all shards in the one total order, complete for known_at below `watermark` (ns UTC).
 
-    `ticks` are in canonical order, `scores` in order of (known_at, instrument, strategy, close_at), `health` in order
-    of (known_at, instrument, source, sequence), `features` in order of (known_at, instrument, close_at, version); they
-    are there where instruments are compared.
+    `ticks` are in canonical order, `scores` in order of (known_at, instrument, strategy, close_at), `health` and
+    `actions` in order of (known_at, instrument, source, sequence), `features` in order of (known_at, instrument,
+    close_at, version); they are there where instruments are compared.
     """
 
     watermark: int
@@ -359,3 +363,4 @@ class Ordered(NamedTuple):
     arrived: int = 0
     health: tuple[MarketHealth, ...] = ()
     features: FeatureRows | None = None
+    actions: tuple[ActionRecord, ...] = ()

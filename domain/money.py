@@ -4,6 +4,8 @@ import math
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
 
 ZERO = Decimal(0)
+SMALLEST = Decimal("0.00000001")
+"""The last place to which an amount or a price that a division gives is kept."""
 _ROUNDING = {0: ROUND_HALF_EVEN, 1: ROUND_CEILING, -1: ROUND_FLOOR}
 
 

@@ -10,7 +10,7 @@ from enum import IntEnum, StrEnum
 import msgspec
 
 from domain.envelope import Record
-from domain.orders import Execution, Order, OrdStatus, Side
+from domain.orders import ExecType, Execution, Order, OrdStatus, Side
 
 
 class ExecInst(StrEnum):
@@ -91,6 +91,23 @@ class OrderReport(Execution, frozen=True, kw_only=True):
 
 class DropCopy(OrderReport, frozen=True, kw_only=True):
     """`oms.drop_copy`: a report as it stands on the venue's second line."""
+
+
+GT_CORPORATE_ACTION = 0
+"""FIX ExecRestatementReason(378)."""
+
+
+class OrderRestated(OrderReport, frozen=True, kw_only=True):
+    """`oms.restatements`: an open order is another one since a corporate action (FIX 150 = D, 378 = 0).
+
+    Quantities are in the units of after it, `avg_px` too; `action_id` names the action.
+    """
+
+    exec_type: ExecType = msgspec.field(default=ExecType.RESTATED, name="ExecType")
+    exec_restatement_reason: int | None = msgspec.field(
+        default=GT_CORPORATE_ACTION, name="ExecRestatementReason"
+    )
+    action_id: str
 
 
 class OrderCancelReject(Record, frozen=True, kw_only=True):

@@ -1,6 +1,7 @@
 """Trading sessions: in which part of the trading day an instant lies, and of which day."""
 
 import difflib
+from bisect import bisect_right
 from datetime import time
 from typing import NamedTuple
 
@@ -35,6 +36,18 @@ class SessionTable(NamedTuple):
         """Return the segment in which each instant (ns UTC) lies."""
         return np.searchsorted(self.edges, instants, side="right")
 
+    def segment_at(self, instant: int) -> int:
+        """Return the segment in which one instant (ns UTC) lies; holds the GIL, which numpy would let go of."""
+        return bisect_right(self.edges, instant)
+
+    def session_at(self, instant: int) -> int:
+        """Return the `Session` of one instant (ns UTC)."""
+        return int(self.labels[self.segment_at(instant)])
+
+    def day_at(self, instant: int) -> int:
+        """Return the trading day (days since 1970-01-01) of one instant (ns UTC)."""
+        return int(self.days[self.segment_at(instant)])
+
     def session(self, instants: NDArray[np.int64]) -> NDArray[np.int32]:
         """Return the `Session` of each instant (ns UTC)."""
         return self.labels[self.segment(instants)]
@@ -45,12 +58,20 @@ class SessionTable(NamedTuple):
         Where a session has a lunch break, that is its part before or after the break. Raises ValueError where the
         table ends before such a session.
         """
-        segment = int(np.searchsorted(self.edges, instant, side="right"))
+        segment = self.segment_at(instant)
         later = np.flatnonzero(self.labels[segment:] == Session.REGULAR)
         if not len(later) or segment + later[0] >= len(self.edges):
             raise ValueError("the session table ends before the next regular session")
         at = segment + int(later[0])
         return int(self.edges[at - 1]), int(self.edges[at])
+
+    def begins(self, day: int) -> int | None:
+        """Return when trading begins on a day (days since 1970-01-01), or on the next trading day, in ns UTC.
+
+        That is the first instant that is not closed; None where the table ends before.
+        """
+        segments = np.flatnonzero((self.days >= day) & (self.labels != Session.CLOSED))
+        return int(self.edges[segments[0] - 1]) if len(segments) and segments[0] > 0 else None
 
 
 class Phase(NamedTuple):

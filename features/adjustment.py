@@ -49,13 +49,35 @@ def adjustment_factors(
     applied = [
         action for action in actions if days[0] < action.ex_on <= days[-1] and action.kind in AMOUNTS | RATIOS
     ]
-    for ex_on in sorted({action.ex_on for action in applied}):
-        place = int(np.searchsorted(days, ex_on))
-        of_day = [action for action in applied if action.ex_on == ex_on]
-        ratio = float(np.prod([action.ratio for action in of_day if action.kind in RATIOS]))
-        price[:place] *= _share(of_day, close[place - 1] / ratio, close[place], convention) / ratio
+    places = {ex_on: int(np.searchsorted(days, ex_on)) for ex_on in {action.ex_on for action in applied}}
+    for place in sorted(set(places.values())):
+        gap = [
+            [action for action in applied if action.ex_on == ex_on]
+            for ex_on in sorted(places)
+            if places[ex_on] == place
+        ]
+        left, ratio = _over_gap(gap, close[place - 1], close[place], convention)
+        price[:place] *= left
         volume[:place] *= ratio
     return Factors(price, volume, tuple(applied))
+
+
+def _over_gap(
+    gap: Sequence[Sequence[CorporateAction]], before: float, after: float, convention: str
+) -> tuple[float, float]:
+    """Return the factors of price and volume over the ex-dates, one after the other, that lie between two bars.
+
+    What a day pays is by the shares of that day: `before` follows it through the splits, and `after` goes back through
+    those that come later.
+    """
+    ratios = [float(np.prod([action.ratio for action in of_day if action.kind in RATIOS])) for of_day in gap]
+    left, later = 1.0, float(np.prod(ratios))
+    for of_day, ratio in zip(gap, ratios, strict=True):
+        before, later = before / ratio, later / ratio
+        share = _share(of_day, before, after * later, convention)
+        before *= share
+        left *= share / ratio
+    return left, float(np.prod(ratios))
 
 
 def _share(of_day: Sequence[CorporateAction], before: float, after: float, convention: str) -> float:
@@ -68,4 +90,4 @@ def _share(of_day: Sequence[CorporateAction], before: float, after: float, conve
     if paid >= before:
         raise ValueError(f"a dividend of {paid:g} is not below the close before it, {before:g}")
     share = 1.0 - paid / before if convention == "previous" else after / (after + paid)
-    return share * after / (after + worth)
+    return share * (after / (after + worth)) if worth else share

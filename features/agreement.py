@@ -58,3 +58,40 @@ def compare_feeds(known_at, feed, mid, rules, memory, apart):  # type: ignore[no
                 memory["since"][0] = memory["apart"][0] = 0
                 memory["typical"][0] += 0.01 * (difference - memory["typical"][0])
         apart[row] = memory["apart"][0]
+
+
+NEWS = np.dtype(
+    [("row", np.int64), ("one", np.float64), ("other", np.float64), ("apart", np.uint8)], align=True
+)
+"""Two feeds came apart (1) or together (0) after a row, with the price that each named then."""
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def follow_feeds(  # type: ignore[no-untyped-def]
+    known_at, instrument, feed, price, is_mid, compared, rules, memory, quoted, news
+):
+    """Compare two feeds of many instruments as `compare_feeds` does; return how many NEWS there are.
+
+    Rows of both in order of `known_at` (ns UTC), each with the `price` that it names: the mid of a quote where
+    `is_mid`, else that of a trade, which counts until its feed has quoted the instrument. `memory` has an AGREEMENT row
+    for each instrument and `quoted` (2, instruments) what each feed has quoted; `news` is as long as the rows. Where
+    `compared` is 0 prices are remembered, and the feeds count as together.
+    """
+    count, said = 0, np.zeros(1, np.uint8)
+    for row in range(len(known_at)):
+        which = np.int64(instrument[row])
+        mine = memory[which : which + 1]
+        before = mine["apart"][0]
+        if is_mid[row]:
+            quoted[feed[row], which] = True
+        elif quoted[feed[row], which]:
+            continue
+        one = slice(row, row + 1)
+        compare_feeds(known_at[one], feed[one], price[one], rules, mine, said)
+        if not compared[row]:
+            mine["since"][0] = mine["apart"][0] = 0
+        if mine["apart"][0] != before:
+            news["row"][count], news["apart"][count] = row, mine["apart"][0]
+            news["one"][count], news["other"][count] = mine["mid"][0, 0], mine["mid"][0, 1]
+            count += 1
+    return count

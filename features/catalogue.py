@@ -69,6 +69,11 @@ def price_columns(families: Iterable[Family]) -> NDArray[np.intp]:
     return np.flatnonzero([feature.unit == "price" for feature in lines(families)])
 
 
+def share_columns(families: Iterable[Family]) -> NDArray[np.intp]:
+    """Return which columns of `families` count shares and have to be multiplied by a split's factor to be today's."""
+    return np.flatnonzero([feature.unit in {"volume", "signed volume"} for feature in lines(families)])
+
+
 def feature(name: str, features: Sequence[Feature] = CATALOGUE) -> Feature:
     """Return the line of a feature.
 

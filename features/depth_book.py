@@ -4,7 +4,8 @@
 
 The rules by which a difference may follow are the venues' own: Binance's update ids (its documentation, on managing a
 local order book, spot and USD-M), Kraken's CRC32 over the ten best levels of each side (its websocket documentation, on
-the checksum of books), Bybit's cross sequence and its update types, Bitstamp's microtimestamp.
+the checksum of books), Bybit's cross sequence and update types of old and update ids that count by one, Bitstamp's
+microtimestamp, OKX's link of each message to the one before (its API v5, order book channel: its ids may begin again).
 """
 
 from enum import IntEnum
@@ -35,6 +36,7 @@ class Rule(IntEnum):
     CHECKSUM = 3
     TYPED = 4
     NEWER = 5
+    LINKED = 6
 
 
 class Outcome(IntEnum):
@@ -79,7 +81,7 @@ a side the venue keeps (0: all)."""
 
 
 _TRADE, _QUOTE, _SNAPSHOT, _DIFFERENCE, _LOST, _FORGET = (int(kind) for kind in Event)
-_NONE, _SPOT, _FUTURES, _CHECKSUM, _TYPED, _NEWER = (int(rule) for rule in Rule)
+_NONE, _SPOT, _FUTURES, _CHECKSUM, _TYPED, _NEWER, _LINKED = (int(rule) for rule in Rule)
 _PASSED, _APPLIED, _STARTED, _STALE, _HELD, _NO_BOOK = (int(outcome) for outcome in list(Outcome)[:6])
 _AGREED, _BESIDE, _GAP, _BAD_CHECKSUM, _DISAGREES, _UNTYPED = (int(outcome) for outcome in list(Outcome)[6:])
 
@@ -107,15 +109,16 @@ def _follows(books, event, rule):  # type: ignore[no-untyped-def]
             return _STALE
         return _APPLIED if event.first <= last + 1 and (fresh or event.first == last + 1) else _GAP
     if rule == _FUTURES:
-        if fresh:
-            if event.last < last:
-                return _STALE
-            return _APPLIED if event.first <= last else _GAP
-        if event.last <= last:
+        if event.last < last or (event.last == last and not fresh):
             return _STALE
-        return _APPLIED if event.previous == last else _GAP
-    if rule in (_TYPED, _NEWER) and event.last <= last:
+        follows = event.first <= last if fresh else event.previous == last
+        return _APPLIED if follows else _GAP
+    if rule == _LINKED and event.previous == last and event.last != last:
+        return _APPLIED
+    if rule in (_TYPED, _NEWER, _LINKED) and event.last <= last:
         return _STALE
+    if rule == _LINKED or (rule == _TYPED and event.previous >= 0 and event.previous != last):
+        return _GAP
     return _APPLIED
 
 
@@ -185,9 +188,13 @@ def _difference(books, event, levels, rule):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _start(books, events, at, levels, rule, outcomes):  # type: ignore[no-untyped-def]
-    """Begin a book with the snapshot at a row, and apply the differences that were held for it."""
+    """Begin a book with the snapshot at a row, and apply the differences that were held for it.
+
+    A snapshot of a book that stands is APPLIED to it: nothing was amiss, so that nothing begins.
+    """
     event = events[at]
     which = event.instrument
+    came = _APPLIED if books.whole[which] else _STARTED
     forget(books, which)
     _apply(books, event, levels, _NONE)
     books.last[which], books.whole[which], books.fresh[which] = event.last, 1, 1
@@ -199,7 +206,7 @@ def _start(books, events, at, levels, rule, outcomes):  # type: ignore[no-untype
             outcomes[row] = _STALE
             if outcome >= _GAP:
                 return outcome
-    return _STARTED
+    return came
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

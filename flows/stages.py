@@ -13,7 +13,7 @@ from connectors.kafka.batches import KafkaItem, Scored
 from connectors.kafka.codec import Damaged
 from connectors.lake.codec import END_OF_INPUT, MarketCodec, Rows, quarantined
 from connectors.lake.lanes import LakeItem, Raw, Records, Refused, TopicEnd
-from connectors.lake.schemas import HEALTH
+from connectors.lake.schemas import ACTIONS, HEALTH
 from connectors.topics.sink import END_OF_TOPIC, EndOfTopic
 from domain.envelope import Record
 from domain.market import END, FeatureRows, Malformed, MarketBatch, Ordered, row_count
@@ -45,10 +45,12 @@ NOT_AUDITED = frozenset({"positions", "risk.snapshots", "risk.exposures"})
 """What follows from executions and marks, and can be worked out again from them."""
 FEATURES = "features"
 EXECUTIONS = "oms.executions"
+RESTATEMENTS = "oms.restatements"
 EXPOSURES = "risk.exposures"
-"""Kept in the lake and not in the journal: a row of each scope each minute, which nobody looks up by its name."""
 PROGRESS = "execution.progress"
 PROMISES = "execution.promises"
+BESIDE_JOURNAL = frozenset({HEALTH, ACTIONS, RESTATEMENTS, EXPOSURES})
+"""Kept in the lake alone: the journal has no table for them; of exposures there is a row of each scope each minute."""
 OF_A_LYING_VENUE = ("oms.requests", "oms.reports", "oms.refusals", "oms.drop_copy")
 """Topics on which only a venue inside the desk that may lie has anything to say."""
 UNREADABLE = "quarantine.kafka"
@@ -110,6 +112,8 @@ def market_rows(item: tuple[str, MarketBatch]) -> list[tuple[str, LakeItem]]:
         made.append((shard, Refused("market_data", batch.malformed)))
     if batch.health:
         made.append((shard, Records(HEALTH, batch.health)))
+    if batch.actions:
+        made.append((shard, Records(ACTIONS, batch.actions)))
     if batch.watermark == END:
         made.append((shard, END_OF_INPUT))
     return made
@@ -145,6 +149,7 @@ class ForBook:
             scores=batch.scores,
             arrived=batch.arrived,
             health=batch.health,
+            actions=batch.actions,
         )
 
     def here(self, item: tuple[str, MarketBatch]) -> tuple[str, tuple[str, MarketBatch]]:
@@ -196,6 +201,7 @@ def streams(decided: Decided) -> tuple[tuple[str, Sequence[Record]], ...]:
         ("oms.orders", decided.orders),
         ("oms.cancels", decided.cancels),
         ("oms.executions", decided.executions),
+        (RESTATEMENTS, decided.restated),
         ("positions", decided.positions),
         ("risk.snapshots", decided.snapshots),
         (EXPOSURES, decided.exposures),
@@ -285,7 +291,7 @@ def kept_rows(item: tuple[str, Any]) -> list[tuple[str, LakeItem]]:
 def kept_records(item: tuple[str, Any]) -> list[tuple[str, list[msgspec.Struct]]]:
     """Return the decision records that were read from a topic, for the journal."""
     kept = [read for _, read in kept_rows(item) if isinstance(read, Records) and read.records]
-    return [(JOURNAL, list(read.records)) for read in kept if read.topic not in (HEALTH, EXPOSURES)]
+    return [(JOURNAL, list(read.records)) for read in kept if read.topic not in BESIDE_JOURNAL]
 
 
 def kept_series(item: tuple[str, Any]) -> list[tuple[str, LakeItem]]:
@@ -356,6 +362,6 @@ def journal_entries(item: tuple[str, Decided]) -> list[tuple[str, list[msgspec.S
     """Return the decision records of a batch, for the journal, in the order of the business."""
     _, decided = item
     records: list[msgspec.Struct] = [
-        record for topic, stream in streams(decided) if topic != EXPOSURES for record in stream
+        record for topic, stream in streams(decided) for record in stream if topic not in BESIDE_JOURNAL
     ]
     return [(JOURNAL, records)] if records else []

@@ -7,7 +7,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from domain.bar_kinds import BUILT_BAR, BarKind, BarSpec
+from domain.action_records import Step
+from domain.bar_kinds import BUILT_BAR, BarKind, BarSpec, Mark
 from domain.market import END
 from operators.activity_kernel import (
     BRICKS_MAX,
@@ -20,9 +21,12 @@ from operators.activity_kernel import (
     write,
 )
 from operators.activity_rows import Rows
+from operators.agenda import PRICED
 from operators.built_history import BuiltHistory
 
+LIVES = PRICED
 Emit = Callable[[NDArray[np.void]], None]
+_WEIGHED = ("average", "expected_value", "buy_value", "sell_value", "bought", "sold")
 _MISSING = ("average", "expected_value", "expected_ticks", "buy_share", "buy_value", "sell_value")
 
 
@@ -52,6 +56,18 @@ def _replay(ones, kind, place, rows):  # type: ignore[no-untyped-def]
 def _written(ones, bars):  # type: ignore[no-untyped-def]
     """Write the open bar `ones[0]` over `bars[0]`."""
     write(bars[0], ones[0], 0, 0, 0, 0, 0)
+
+
+def adjust(state: ActivityState, kind: BarKind, which: int, step: Step) -> None:
+    """Bring what is expected of an instrument's imbalance or runs bars over an action: volumes, or sums of money.
+
+    Bricks begin anew (`ActivityMaker.begin_anew`); every other kind expects nothing, and is cut where a session ends.
+    """
+    if kind < BarKind.TICK_IMBALANCE:
+        return
+    weight = (1.0, step.shares, step.shares / step.price)[(int(kind) - int(BarKind.TICK_IMBALANCE)) % 3]
+    for name in _WEIGHED:
+        state.open[name][which] *= weight
 
 
 class ActivityMaker:
@@ -112,6 +128,20 @@ class ActivityMaker:
             watermark, self._rule, self._place, state.open, state.passed, self._edges, self._lateness, out
         )
         emit(out[:made])
+
+    def begin_anew(self, state: ActivityState, which: int, at: int, emit: Emit) -> None:
+        """Cut an instrument's open brick at an action (ns UTC): the next ones begin at the first price of after it."""
+        one, made = state.open[which : which + 1], np.zeros(1, BUILT_BAR)
+        one["seen"] = 0
+        if not one["held"][0]:
+            return
+        _written(one, made)
+        made["close_at"] = made["known_at"] = at
+        made["number"], made["session"] = one["number"], one["session"]
+        made["instrument"], made["spec"], made["marks"] = which, self._place, int(Mark.CUT)
+        emit(made)
+        one["held"], one["number"] = 0, one["number"] + 1
+        one["closed_at"] = max(int(one["closed_at"][0]), at)
 
     def closed_again(
         self, state: ActivityState, at: int, rows: NDArray[np.void], column: int, known_at: int

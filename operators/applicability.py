@@ -55,6 +55,9 @@ NEEDS: dict[str, tuple[str, ...]] = {
 }
 """Which inputs of `compliance_facts.INPUTS` a check, or one of its measures, cannot do without."""
 
+BESIDE = ("parties", "cleared_names", "protected_quotes")
+"""Inputs that a check reads where there are any."""
+
 
 MEASURES_OF: dict[str, str] = {
     "dynamic_collar": "PT-14",

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from domain.market import BAR, DAY_SECONDS, MINUTE, SECOND, Condition, Kind, Ticks
 from domain.sessions import SessionTable
+from operators.agenda import Living, lives
 from operators.bar_kernel import LAST_ONLY, NO_RANGE
 from operators.retained_trades import RetainedTrades, take_back
 
@@ -45,6 +46,10 @@ class Memory(Protocol):
     touched: NDArray[np.uint64]
     clock: NDArray[np.void]
     history: "History"
+
+
+LIVES = lives(Living.UNTOUCHED)
+"""Bars and trades stay in the prices of their time: nothing that an action divides is revised across it."""
 
 
 @dataclass
@@ -252,7 +257,7 @@ def _bar(
     bar["instrument"], bar["interval"], bar["open_at"] = key
     bar["close_at"], bar["known_at"], bar["version"] = close_at, known_at, version
     if params.sessions is not None:
-        bar["session"] = params.sessions.session(np.array([key[2]]))[0]
+        bar["session"] = params.sessions.session_at(key[2])
     if total is None:
         for name in ("open", "high", "low", "close", "vwap"):
             bar[name] = np.nan

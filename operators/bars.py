@@ -30,9 +30,13 @@ from domain.market import (
     row_count,
 )
 from domain.sessions import SessionTable
+from operators.agenda import Living, lives
 from operators.bar_kernel import ACCUMULATOR, CLOCK, MADE_AGAIN, accumulate, advance
 from operators.bar_revisions import History, horizon_at, revise, span
 from operators.stage import Stage
+
+LIVES = lives(Living.UNTOUCHED)
+"""An action takes effect where a trading day begins: no bar is open over that; bars stay in prices of their time."""
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,8 @@ Key     shard
 In      MarketBatch with ticks and `bars`, which carry the marks of their kernel (`BarParams.keep_marks`)
 Out     MarketBatch with `built`, in order of known_at, name, instrument, number, version; marks are off its `bars`
 State   for each name an open bar of each instrument and the closed ones that may be revised; the rows of the revision
-        horizon, and the seconds and minutes that longer bars are made of; what is made in the second that goes on
+        horizon, and the short bars, seconds and minutes that longer ones are made of; what is made in the second that
+        goes on; corporate actions to come
 Time    a time bar closes when the shard's watermark, or a row's known_at, passes its end plus the lateness; any other
         with the row that completes it, or at its session's end. All leave when the second of their known_at is over.
 Silence none: a late trade or a cancel that cannot revise a bar leaves as malformed, with its reason and the bar's name
@@ -12,21 +13,29 @@ Silence none: a late trade or a cancel that cannot revise a bar leaves as malfor
 
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from domain.action_records import UNCHANGED, ActionRecord, Step, step_of
 from domain.bar_kinds import BUILT_BAR, BarKind, BarSpec, Empty, Partial
-from domain.market import END, SECOND, Kind, Malformed, MarketBatch, Ticks, row_count
+from domain.instruments import Split
+from domain.market import END, SECOND, Kind, Malformed, MarketBatch, Ticks, row_count, select
 from domain.sessions import SessionTable
+from operators import activity_bars
 from operators.activity_bars import ActivityMaker, ActivityState
 from operators.activity_rows import SIGN, Rows, held_rows, quote_rows, trade_rows
-from operators.bar_kernel import MADE_AGAIN
+from operators.agenda import PRICED, Agenda, heard, planned, stretches
 from operators.bar_revisions import History
-from operators.composed_bars import ComposedState, Composer, Grid, lower_interval, of_interval, with_partial
+from operators.built_history import refusal_of
+from operators.composed_bars import ComposedState, Grid, with_partial
+from operators.interval_bars import IntervalBars
 from operators.retained_rows import NONE, RetainedRows, late_number, row_type
+from operators.short_bars import ShortState
 from operators.stage import Stage
+
+LIVES = PRICED
+Made = list[NDArray[np.void]]
 
 
 @dataclass(frozen=True)
@@ -36,7 +45,7 @@ class BuiltBarParams:
     `intervals_seconds`, `lateness_nanoseconds` and `revision_horizon_seconds` are those of the clock's bars. Empty time
     bars are carried up to `ends_at` (ns UTC), when the input has ended. Imbalance and runs bars average what they
     expect over `expected_span_bars` bars and have between a part of `expected_limit` and as many times the trades of
-    their size (0: any number).
+    their size (0: any number). `splits` were known when the run began.
     """
 
     instruments: int
@@ -52,6 +61,7 @@ class BuiltBarParams:
     expected_span_bars: int = 20
     expected_limit: int = 10
     ends_at: int = 0
+    splits: tuple[Split, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse names that come twice, and averages and limits that are none."""
@@ -68,16 +78,32 @@ class BuiltBarParams:
 
 @dataclass
 class BuiltBarState:
-    """All the memory of one shard."""
+    """All the memory of one shard.
+
+    `effected` are actions that have taken effect while bars of before may still be on their way. `agenda` is None in a
+    state of a version that knew of no actions; `short` where no bar has a part of a second.
+    """
 
     signs: NDArray[np.void]
     mid_signs: NDArray[np.void]
     retained: RetainedRows
     activity: dict[int, ActivityState]
     composed: dict[int, ComposedState]
-    lows: dict[int, History]
+    lows: dict[float, History]
     waiting: NDArray[np.void] = field(default_factory=lambda: np.empty(0, BUILT_BAR))
     clock: int = -END
+    agenda: Agenda | None = None
+    effected: tuple[tuple[int, ActionRecord], ...] = ()
+    short: dict[float, ShortState] | None = None
+
+
+def adjust(state: BuiltBarState, which: int, action: ActionRecord) -> Step:
+    """Bring the last prices of the tick rule over an action; return the step, by the last trade or else the mid."""
+    traded, middle = float(state.signs["price"][which]), float(state.mid_signs["price"][which])
+    step = step_of(action, traded if traded > 0 else middle)
+    state.signs["price"][which] /= step.price
+    state.mid_signs["price"][which] /= step.price
+    return step
 
 
 class BuiltBars(Stage[BuiltBarState]):
@@ -91,50 +117,61 @@ class BuiltBars(Stage[BuiltBarState]):
         lateness, horizon = params.lateness_nanoseconds, params.revision_horizon_seconds
         grid = Grid(edges, labels, lateness, params.empty, horizon)
         expected = (params.expected_span_bars, params.expected_limit)
-        self._composers: dict[int, Composer] = {}
-        self._makers: dict[int, ActivityMaker] = {}
-        self._lower: dict[int, list[int]] = {}
-        for place, spec in enumerate(params.specs):
-            if spec.kind == BarKind.TIME:
-                self._composers[place] = Composer(place, int(spec.size), params.instruments, grid)
-                lower = lower_interval(spec, params.intervals_seconds, edges)
-                self._lower.setdefault(lower, []).append(place)
-            else:
-                self._makers[place] = ActivityMaker(
-                    place, spec, params.instruments, (edges, labels), lateness, expected
-                )
+        self._intervals = IntervalBars(
+            params.specs, params.instruments, grid, params.intervals_seconds, params.ends_at
+        )
+        self._makers = {
+            place: ActivityMaker(place, spec, params.instruments, (edges, labels), lateness, expected)
+            for place, spec in enumerate(params.specs)
+            if spec.kind != BarKind.TIME
+        }
         self._of_trades = [place for place, maker in self._makers.items() if not maker.spec.quotes]
         self._of_quotes = [place for place, maker in self._makers.items() if maker.spec.quotes]
         self._columns = {place: column for column, place in enumerate(self._of_trades)}
-        self._longest = max([each.length for each in self._composers.values()], default=0)
         self._horizon = horizon * SECOND
+        self._index = {name: at for at, name in enumerate(params.names)}
 
     def fresh(self) -> BuiltBarState:
         """Return the memory of a shard that has seen nothing."""
+        composed, lows, short = self._intervals.fresh()
         return BuiltBarState(
             np.zeros(self.params.instruments, SIGN),
             np.zeros(self.params.instruments, SIGN),
             RetainedRows(len(self._of_trades)),
             {place: maker.fresh() for place, maker in self._makers.items()},
-            {place: composer.fresh() for place, composer in self._composers.items()},
-            {seconds: History() for seconds in self._lower},
+            composed,
+            lows,
+            agenda=planned(self.params.splits),
+            short=short,
         )
 
     def step(self, state: BuiltBarState, item: MarketBatch) -> list[MarketBatch]:
         """Take a batch in; answer with the same batch and the bars whose second is over."""
-        made: list[NDArray[np.void]] = []
+        made: Made = []
+        lows: dict[float, Made] = {}
         refused: list[Malformed] = []
-        if row_count(item.ticks):
-            state.clock = max(state.clock, int(item.ticks.known_at[-1]))
+        state.agenda = heard(state.agenda, item.actions, self.params.splits)
+        rows = row_count(item.ticks)
+        for start, stop, actions in stretches(state.agenda, item.ticks.known_at, self._index) if rows else ():
+            for which, action in actions:
+                self._act(state, which, action, made)
+            ticks = item.ticks if stop - start == rows else select(item.ticks, slice(start, stop))
+            state.clock = max(state.clock, int(ticks.known_at[-1]))
             if self._of_quotes:
-                self._take_quotes(state, item.ticks, made)
+                self._take_quotes(state, ticks, made)
             if self._of_trades:
-                self._take_trades(state, item.ticks, made, refused)
+                self._take_trades(state, ticks, made, refused)
+            self._intervals.take(state, ticks, lows, partial(self._refuse, ticks, refused))
         state.clock = max(state.clock, item.watermark)
+        for action in state.agenda.due(state.clock) if state.clock < END else ():
+            if action.instrument in self._index:
+                self._act(state, self._index[action.instrument], action, made)
         for place, maker in self._makers.items():
             maker.close(state.activity[place], state.clock, partial(self._note, state, place, made))
-        for seconds in self._lower:
-            self._compose(state, seconds, of_interval(item.bars, seconds), made)
+        latest_at = state.clock if state.clock == END else state.clock - self.params.lateness_nanoseconds
+        acted = [each for each in state.effected if each[1].effective_at <= latest_at]
+        state.effected = tuple(each for each in state.effected if each[1].effective_at > latest_at)
+        self._intervals.compose(state, item.bars, lows, acted, made)
         self._forget(state)
         bars = item.bars
         if bars is not None and len(bars):
@@ -143,16 +180,25 @@ class BuiltBars(Stage[BuiltBarState]):
         malformed = item.malformed + tuple(refused)
         return [item._replace(bars=bars, built=self._released(state, made), malformed=malformed)]
 
-    def _note(
-        self, state: BuiltBarState, place: int, made: list[NDArray[np.void]], bars: NDArray[np.void]
-    ) -> None:
+    def _note(self, state: BuiltBarState, place: int, made: Made, bars: NDArray[np.void]) -> None:
         """Keep what closed as long as it may be revised, and hand it on."""
         if len(bars):
             if self._horizon and place in self._columns:
                 state.activity[place].history.append(bars)
             made.append(bars.copy())
 
-    def _take_quotes(self, state: BuiltBarState, ticks: Ticks, made: list[NDArray[np.void]]) -> None:
+    def _act(self, state: BuiltBarState, which: int, action: ActionRecord, made: Made) -> None:
+        """Let an action happen to an instrument, when the sessions before it are cut."""
+        step = adjust(state, which, action)
+        for place, maker in self._makers.items():
+            note = partial(self._note, state, place, made)
+            maker.close(state.activity[place], action.effective_at, note)
+            activity_bars.adjust(state.activity[place], maker.spec.kind, which, step)
+            if maker.spec.kind == BarKind.RENKO and step != UNCHANGED:
+                maker.begin_anew(state.activity[place], which, action.effective_at, note)
+        state.effected = (*state.effected, (which, action))
+
+    def _take_quotes(self, state: BuiltBarState, ticks: Ticks, made: Made) -> None:
         rows, count = quote_rows(ticks, state.mid_signs), row_count(ticks)
         unread = np.zeros(count, np.int64)
         for place in self._of_quotes:
@@ -161,9 +207,7 @@ class BuiltBars(Stage[BuiltBarState]):
                 partial(self._note, state, place, made),
             )  # fmt: skip
 
-    def _take_trades(
-        self, state: BuiltBarState, ticks: Ticks, made: list[NDArray[np.void]], refused: list[Malformed]
-    ) -> None:
+    def _take_trades(self, state: BuiltBarState, ticks: Ticks, made: Made, refused: list[Malformed]) -> None:
         """Take trades in from cancel to cancel."""
         rows, count = trade_rows(ticks, state.signs), row_count(ticks)
         member = np.full((len(self._of_trades), count), NONE, np.int64)
@@ -189,7 +233,7 @@ class BuiltBars(Stage[BuiltBarState]):
         span: tuple[int, int],
         member: NDArray[np.int64],
         late: NDArray[np.int64],
-        made: list[NDArray[np.void]],
+        made: Made,
         refused: list[Malformed],
     ) -> None:
         """Retain the rows of a span, and make the closed bars again that its late ones belong to."""
@@ -232,9 +276,7 @@ class BuiltBars(Stage[BuiltBarState]):
             self._horizon > 0 and open_at >= known_at - self._horizon and open_at > state.retained.capped_at
         )
 
-    def _again(
-        self, state: BuiltBarState, column: int, at: int, known_at: int, made: list[NDArray[np.void]]
-    ) -> None:
+    def _again(self, state: BuiltBarState, column: int, at: int, known_at: int, made: Made) -> None:
         place = self._of_trades[column]
         history = state.activity[place].history
         bar = history.rows[at]
@@ -247,7 +289,7 @@ class BuiltBars(Stage[BuiltBarState]):
         state: BuiltBarState,
         ticks: Ticks,
         row: int,
-        made: list[NDArray[np.void]],
+        made: Made,
         refused: list[Malformed],
     ) -> None:
         """Take back a trade from the bar of each name that it stands in, closed or open."""
@@ -283,43 +325,16 @@ class BuiltBars(Stage[BuiltBarState]):
 
     def _refusal(self, ticks: Ticks, row: int, reason: str, columns: list[int]) -> Malformed:
         """Return the quarantine entry of a row that revised none of the bars of some names."""
+        bars = "+".join(self.params.specs[self._of_trades[column]].name for column in columns)
+        return self._entry(ticks, row, reason, bars)
+
+    def _refuse(self, ticks: Ticks, refused: list[Malformed], bars: str, row: int, reason: str) -> None:
+        refused.append(self._entry(ticks, row, reason, bars))
+
+    def _entry(self, ticks: Ticks, row: int, reason: str, bars: str) -> Malformed:
         params, which = self.params, int(ticks.instrument[row])
         name = params.names[which] if params.names else str(which)
-        sequence = 0 if ticks.sequence is None else int(ticks.sequence[row])
-        kind = Kind.TRADE if ticks.kind is None else Kind(int(ticks.kind[row]))
-        values: dict[str, Any] = {
-            "kind": kind.name,
-            "event_at": int(ticks.event_at[row]),
-            "price": float(ticks.price[row]),
-            "size": float(ticks.size[row]),
-        }
-        bars = "+".join(params.specs[self._of_trades[column]].name for column in columns)
-        return Malformed(
-            params.source, f"{name}:{sequence}:{bars}", reason, repr(values), int(ticks.known_at[row])
-        )
-
-    def _compose(
-        self, state: BuiltBarState, seconds: int, bars: NDArray[np.void], made: list[NDArray[np.void]]
-    ) -> None:
-        """Add the closed bars of an interval to the longer ones, one revision at a time, and close what is over."""
-        lows, places = state.lows[seconds], self._lower[seconds]
-        start = 0
-        for stop in [*np.flatnonzero(bars["ended"] & MADE_AGAIN).tolist(), len(bars)]:
-            if self._horizon:
-                lows.remember(bars[start:stop])
-            for place in places:
-                self._composers[place].take(state.composed[place], bars[start:stop], made.append)
-            if stop < len(bars):
-                lows.replace(bars[stop : stop + 1])
-                for place in places:
-                    self._composers[place].revise(state.composed[place], lows, bars[stop], made.append)
-            start = stop + 1
-        ended = state.clock == END
-        until = self.params.ends_at + self.params.lateness_nanoseconds if ended else state.clock
-        for place in places:
-            self._composers[place].close(state.composed[place], until, made.append)
-            if ended:
-                self._composers[place].end(state.composed[place], made.append)
+        return refusal_of(ticks, row, reason, (params.source, name, bars))
 
     def _forget(self, state: BuiltBarState) -> None:
         """Let go of what can no longer be revised."""
@@ -329,14 +344,9 @@ class BuiltBars(Stage[BuiltBarState]):
         state.retained.forget(before_at)
         for place in self._of_trades:
             state.activity[place].history.forget(before_at)
-        for place, composed in state.composed.items():
-            self._composers[place].forget(composed, before_at - SECOND)
-        for lows in state.lows.values():
-            oldest_at = before_at - self._longest - 60 * SECOND
-            if lows.minute_count and int(lows.minutes["open_at"][0]) < oldest_at - self._horizon // 2:
-                lows.forget(oldest_at)
+        self._intervals.forget(state, before_at)
 
-    def _released(self, state: BuiltBarState, made: list[NDArray[np.void]]) -> NDArray[np.void]:
+    def _released(self, state: BuiltBarState, made: Made) -> NDArray[np.void]:
         """Return the bars whose known_at lies in a second that is over, by the partial policy; the others wait."""
         bars = np.concatenate([state.waiting, *made]) if made else state.waiting
         ready = bars["known_at"] // SECOND < state.clock // SECOND

@@ -1,11 +1,17 @@
 """Built history: the closed bars that a late trade, a correction or a cancel may still revise."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from domain.bar_kinds import BUILT_BAR
+from domain.market import Kind, Malformed, Ticks
+from operators.agenda import Living, lives
+
+LIVES = lives(Living.UNTOUCHED)
+"""Bars stay in the prices of their time."""
 
 
 @dataclass
@@ -55,3 +61,17 @@ class BuiltHistory:
         held = held[np.argsort(self.rows["number"][held])]
         later = held[self.rows["close_at"][held] >= event_at]
         return int(later[0] if len(later) else held[-1])
+
+
+def refusal_of(ticks: Ticks, row: int, reason: str, names: tuple[str, str, str]) -> Malformed:
+    """Return the quarantine entry of a row that revised no bar; `names` of the source, the instrument and the bars."""
+    source, name, bars = names
+    sequence = 0 if ticks.sequence is None else int(ticks.sequence[row])
+    kind = Kind.TRADE if ticks.kind is None else Kind(int(ticks.kind[row]))
+    values: dict[str, Any] = {
+        "kind": kind.name,
+        "event_at": int(ticks.event_at[row]),
+        "price": float(ticks.price[row]),
+        "size": float(ticks.size[row]),
+    }
+    return Malformed(source, f"{name}:{sequence}:{bars}", reason, repr(values), int(ticks.known_at[row]))

@@ -42,6 +42,7 @@ from domain.orders import Intent, OrderTerms, OrdType
 from operators.checks.conflicts import SELF_TRADE, crossing
 from operators.checks.flow import DISCONNECTED, USED, passed_over
 from operators.checks.losses import LOSS, reducing_quantity
+from operators.checks.rates import bucket_name
 from operators.checks.registry import CHECKS, PRICES, UNTOUCHED, CheckFunction, plan_of
 from operators.checks.regulatory import RESTRICTED, SILENT
 from operators.checks.sanity import fingerprint
@@ -210,7 +211,7 @@ def _tally(view: View, intent: Intent) -> None:
 def count_message(
     state: ComplianceState, params: ComplianceParams, terms: OrderTerms, tier: str, now_at: int
 ) -> None:
-    """Count a cancel of an order in the message buckets of its account, strategy and firm (PT-23)."""
+    """Count a cancel of an order in the message buckets of its account, strategy, firm and instrument (PT-23)."""
     _spend(state, params, terms, tier, now_at)
 
 
@@ -346,9 +347,10 @@ def _spend(
     """Count a message in the buckets of PT-23, and with its weight by RTS 9 in the ratios of PT-25."""
     sheet = params.limits.sheet(terms.account, terms.strategy, terms.desk, terms.symbol, tier, now_at)
     for bound in sheet.bounds["message_rate"]:
-        bucket = state.buckets.get(bound.scope)
+        name = bucket_name(bound, terms.symbol)
+        bucket = state.buckets.get(name)
         if bucket is None:
-            bucket = state.buckets[bound.scope] = MessageBucket()
+            bucket = state.buckets[name] = MessageBucket()
         bucket.spend(now_at, int(bound.hard))
     for scope in (sheet.scopes.account, sheet.scopes.firm):
         state.counters.traffic_of(scope, terms.symbol).orders += weight

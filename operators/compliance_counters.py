@@ -12,7 +12,12 @@ from typing import NamedTuple
 
 import msgspec
 
+from domain.action_records import ActionRecord
+from domain.corporate_actions import AMOUNTS, RATIOS
+from operators.agenda import PRICED
+
 ENTRIES_MAX = 10_000
+LIVES = PRICED
 
 
 class Tally(msgspec.Struct):
@@ -143,3 +148,21 @@ class Counters:
     def note_answer(self, strategy: str, *, rejected: bool) -> None:
         """Count a rejection of the venue in a row; anything else ends the row."""
         self.rejects[strategy] = self.rejects.get(strategy, 0) + 1 if rejected else 0
+
+
+def adjust(counters: Counters, action: ActionRecord) -> None:
+    """Bring the own prices of an instrument over an action; all other counts have no price and no unit of shares.
+
+    A locate of before a split is none any more (`operators.checks.short_sales`), so what it has located is let be.
+    """
+    for (_, symbol), prices in counters.prices.items():
+        if symbol != action.instrument:
+            continue
+        if action.kind in RATIOS:
+            moved = [(at, price / action.ratio) for at, price in prices]
+        elif action.kind in AMOUNTS:
+            moved = [(at, price - action.amount) for at, price in prices if price > action.amount]
+        else:
+            continue
+        prices.clear()
+        prices.extend(moved)

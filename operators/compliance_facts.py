@@ -18,6 +18,7 @@ from operators.limit_rows import instant
 from operators.limits import ANY, FAR_FUTURE, LimitError
 
 ZERO = Decimal(0)
+PARTY_KINDS = ("issuer", "account", "venue")
 T = TypeVar("T")
 
 
@@ -68,6 +69,24 @@ class InstrumentFacts(Row, frozen=True, kw_only=True):
     factors: str = ""
 
 
+def facts_in_units(known: InstrumentFacts, splits: Iterable[tuple[int, Decimal]]) -> InstrumentFacts:
+    """Return what is known of an instrument in the units of after its splits (at in ns UTC, ratio).
+
+    A row that began to be true after a split was written in its units.
+    """
+    ratio = Decimal(1)
+    for effective_at, each in splits:
+        ratio *= each if effective_at > known.valid_from else 1
+    if ratio == 1:
+        return known
+    return msgspec.structs.replace(
+        known,
+        adv20=None if known.adv20 is None else known.adv20 * ratio,
+        shares_outstanding=None if known.shares_outstanding is None else known.shares_outstanding * ratio,
+        spread_median=None if known.spread_median is None else known.spread_median / ratio,
+    )
+
+
 class MarginRate(Row, frozen=True, kw_only=True):
     """PT-31: what must be covered of a position of a tier, percent of its value."""
 
@@ -95,6 +114,24 @@ class Sanction(Row, frozen=True, kw_only=True):
     account: str = ""
 
 
+class Party(Row, frozen=True, kw_only=True):
+    """PT-43: by which name an issuer, an account or a venue (`issuer:ACME`) is compared with lists of names.
+
+    Several rows of a party are its names; an issuer without a row is compared by what the instrument says of it.
+    """
+
+    party: str
+    name: str
+
+
+class ClearedName(Row, frozen=True, kw_only=True):
+    """PT-43: compliance has found that a party is another than the entry of a list that has a similar name."""
+
+    party: str
+    list: str
+    entry_id: str
+
+
 class Locate(Row, frozen=True, kw_only=True):
     """PT-38: shares that were found to be borrowed; `kind` is locate, pre_borrow or easy_to_borrow (any quantity)."""
 
@@ -103,6 +140,10 @@ class Locate(Row, frozen=True, kw_only=True):
     account: str = ANY
     quantity: int = 0
     kind: str = "locate"
+
+    def counts(self, splits: Iterable[tuple[int, Decimal]]) -> bool:
+        """Say whether the quantity is in today's shares, or is any; `splits` as (at in ns UTC, ratio)."""
+        return self.kind == "easy_to_borrow" or all(at <= self.valid_from for at, _ in splits)
 
 
 class PreBorrow(Row, frozen=True, kw_only=True):
@@ -125,6 +166,15 @@ class Band(Row, frozen=True, kw_only=True):
     instrument: str
     lower: Decimal
     upper: Decimal
+
+
+class ProtectedQuote(Row, frozen=True, kw_only=True):
+    """PT-18: the protected quote of a venue, from `valid_from` until its next one; a side that is left out is none."""
+
+    instrument: str
+    venue: str
+    bid: Decimal | None = None
+    ask: Decimal | None = None
 
 
 class Breaker(Row, frozen=True, kw_only=True):
@@ -157,11 +207,14 @@ INPUTS: dict[str, type[Row]] = {
     "margin_rates": MarginRate,
     "mandates": Mandate,
     "sanctions": Sanction,
+    "parties": Party,
+    "cleared_names": ClearedName,
     "locates": Locate,
     "pre_borrow": PreBorrow,
     "short_sale_restrictions": ShortSaleRestriction,
     "bands": Band,
     "breakers": Breaker,
+    "protected_quotes": ProtectedQuote,
     "client_orders": ClientOrder,
     "credit": Credit,
 }
@@ -212,10 +265,14 @@ class Facts:
         self.pre_borrow = self._by("pre_borrow", lambda row: row.instrument)
         self.restrictions = self._by("short_sale_restrictions", lambda row: row.instrument)
         self.sanctioned = self._by("sanctions", lambda row: row.issuer or f"account:{row.account}")
+        self.cleared = self._by("cleared_names", lambda row: (row.party, row.list, row.entry_id))
         self.client_orders = self._by_related("client_orders")
         self.instruments = self._dated("instruments", lambda row: row.instrument)
         self.margin_rates = self._dated("margin_rates", lambda row: row.tier)
         self.bands = self._dated("bands", lambda row: row.instrument)
+        self.protected = self._dated("protected_quotes", lambda row: (row.instrument, row.venue))
+        shown = {(row.instrument, row.venue): None for row in self._all("protected_quotes")}
+        self.protected_venues = {name: tuple(v for n, v in shown if n == name) for name, _ in shown}
         self.credit = self._dated("credit", lambda row: row.scope)
         self.breakers = self._all("breakers")
 
@@ -227,11 +284,15 @@ class Facts:
         """Index the rows again."""
         self.__init__(rows)  # type: ignore[misc]
 
+    def is_cleared(self, party: str, list_name: str, entry_id: str, now_at: int) -> bool:
+        """Say whether compliance has found that a party is another than an entry of a list (PT-43)."""
+        return any(row.holds(now_at) for row in self.cleared.get((party, list_name, entry_id), ()))
+
     def _all(self, name: str) -> tuple[Any, ...]:
         return self.rows.get(name, ())
 
-    def _by(self, name: str, key: Any) -> dict[str, tuple[Any, ...]]:
-        found: dict[str, list[Any]] = {}
+    def _by(self, name: str, key: Any) -> dict[Any, tuple[Any, ...]]:
+        found: dict[Any, list[Any]] = {}
         for row in self._all(name):
             found.setdefault(key(row), []).append(row)
         return {each: tuple(rows) for each, rows in found.items()}
@@ -309,8 +370,18 @@ def _rules(row: Row) -> Iterator[tuple[bool, str]]:
             yield row.kind not in kinds, f"kind is one of {', '.join(kinds)}"
         case Band():
             yield not ZERO <= row.lower <= row.upper, "lower is at least 0 and at most upper"
+        case ProtectedQuote():
+            sides = [price for price in (row.bid, row.ask) if price is not None]
+            yield any(price <= 0 for price in sides), "bid and ask are above 0 where they are shown"
         case Sanction():
             yield bool(row.issuer) == bool(row.account), "exactly one of issuer and account is needed"
+        case Party():
+            kind, _, name = row.party.partition(":")
+            yield (
+                kind not in PARTY_KINDS or not name,
+                f"party is TYPE:NAME, TYPE one of {', '.join(PARTY_KINDS)}",
+            )
+            yield not row.name.strip(), "a party has a name; blanks are none"
         case ClientOrder():
             yield row.side not in ("1", "2", "5"), "side is 1, 2 or 5 (FIX 54)"
         case InstrumentFacts():

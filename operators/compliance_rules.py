@@ -25,6 +25,7 @@ _CHOICES: dict[str, tuple[Any, ...]] = {
     "protected_action": ("reject", "clip"),
     "short_sale_action": ("reject", "clip"),
     "trading_ahead_action": ("hold", "reject"),
+    "name_match_action": ("reject", "hold"),
     "self_trade_instruction": (1, 2, 3),
     "self_trade_group": ("account", "firm"),
     "aggregation_unit": ("strategy", "account", "firm"),
@@ -38,9 +39,10 @@ class ComplianceError(ValueError):
 
 
 class KillMode(StrEnum):
-    """What a kill switch lets through (PT-01); cancels always pass."""
+    """What a kill switch lets through (PT-01), the mildest first; cancels always pass."""
 
     NONE = "none"
+    HOLD_INCREASING = "hold_increasing"
     REDUCE_ONLY = "reduce_only"
     BLOCK_NEW = "block_new"
     CANCEL_ALL = "cancel_all"
@@ -102,6 +104,7 @@ class Restriction(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 class Tolerances(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The numbers of the checks that are no limits; defaults are the start values of standards.md 1.3.
 
+    `profit_lag_seconds` is how old the oldest mark of what is held may be, `state_lag_seconds` all else of PT-02.
     `reference_age_seconds` by tier: a tier that is not named has no reference that is young enough.
     `sessions` says in which sessions a TimeInForce(59) may enter. `loss_kill_mode` is what PT-35 sets in the
     hard zone, `throttle_kill_mode` what PT-15, PT-24 and PT-26 set. An `*_action` chooses between the results that
@@ -109,6 +112,7 @@ class Tolerances(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """
 
     state_lag_seconds: float = 2.0
+    profit_lag_seconds: float = 900.0
     order_age_seconds: float = 2.0
     clock_skew_seconds: float = 0.05
     duplicate_window_seconds: float = 1.0
@@ -135,14 +139,18 @@ class Tolerances(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     liquidation_share_percent: float = 20.0
     risk_age_seconds: float = 120.0
     heartbeats_missed_max: int = 3
+    heartbeat_seconds: float = 1.0
     hold_seconds: float = 60.0
     holds_max: int = 1000
+    name_match_action: str = "reject"
+    name_lists_required: tuple[str, ...] = ()
     overridable: frozenset[str] = _OVERRIDABLE
 
     def __post_init__(self) -> None:
         """Refuse tolerances that would switch a check off or name a session that does not exist."""
         for name in (
             "state_lag_seconds",
+            "profit_lag_seconds",
             "order_age_seconds",
             "clock_skew_seconds",
             "duplicate_window_seconds",
@@ -150,6 +158,7 @@ class Tolerances(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
             "repeat_window_seconds",
             "risk_age_seconds",
             "hold_seconds",
+            "heartbeat_seconds",
             "sigma_floor_percent",
             "liquidation_share_percent",
         ):
@@ -165,9 +174,10 @@ class Tolerances(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
                 "duplicates_allowed and cutoff_seconds are at least 0, identifiers_max at least 1"
             )
         for name in ("loss_kill_mode", "throttle_kill_mode"):
-            if getattr(self, name) is KillMode.NONE:
+            if getattr(self, name) in {KillMode.NONE, KillMode.HOLD_INCREASING}:
                 raise ComplianceError(
-                    f"{name} is one of reduce_only, block_new, cancel_all; 'none' was given"
+                    f"{name} is one of reduce_only, block_new, cancel_all; "
+                    f"{getattr(self, name).value!r} was given"
                 )
         for name, allowed in _CHOICES.items():
             if getattr(self, name) not in allowed:
@@ -219,11 +229,13 @@ class ComplianceParams:
         self.drift_window = nanoseconds(self.tolerances.drift_window_seconds)
         self.repeat_window = nanoseconds(self.tolerances.repeat_window_seconds)
         self.risk_age = nanoseconds(self.tolerances.risk_age_seconds)
+        self.heartbeat = nanoseconds(self.tolerances.heartbeat_seconds)
         self.hold_time = nanoseconds(self.tolerances.hold_seconds)
         self.sigma_floor = Decimal(repr(self.tolerances.sigma_floor_percent)) / 100
         self.liquidation_share = Decimal(repr(self.tolerances.liquidation_share_percent)) / 100
         self.plan: Any = None
         self.state_lag = nanoseconds(self.tolerances.state_lag_seconds)
+        self.profit_lag = nanoseconds(self.tolerances.profit_lag_seconds)
         self.order_age = nanoseconds(self.tolerances.order_age_seconds)
         self.clock_skew = nanoseconds(self.tolerances.clock_skew_seconds)
         self.duplicate_window = nanoseconds(self.tolerances.duplicate_window_seconds)

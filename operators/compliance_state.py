@@ -13,7 +13,7 @@ and the identifiers of one trading day. Nothing here decides: `compliance.py` do
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -22,6 +22,7 @@ from operators.compliance_counters import Counters, Link, RiskFigures
 from operators.compliance_rules import KillMode
 from operators.group_exposures import Groups, Weights, shift_groups
 from operators.limits import Scopes
+from operators.party_screening import HeldList
 from operators.short_windows import MessageBucket, Recent, RollingSum
 
 ZERO = Decimal(0)
@@ -159,6 +160,13 @@ class ComplianceState:
     fresh_weights: set[str] = field(default_factory=set)
     groups: Groups = field(default_factory=dict)
     resting: dict[tuple[str, int], dict[str, Reservation]] = field(default_factory=dict)
+    name_lists: dict[str, HeldList] = field(default_factory=dict)
+
+    def __setstate__(self, stored: tuple[None, dict[str, Any]]) -> None:
+        """Be what was stored, also by a version that knew of no lists of names."""
+        self.name_lists = {}
+        for name, value in stored[1].items():
+            setattr(self, name, value)
 
     def scopes(self, account: str, strategy: str, desk: str) -> Scopes:
         """Return the scopes that a position or order of these three adds up in."""
@@ -245,7 +253,7 @@ def hold(state: ComplianceState, cl_ord_id: str, reservation: Reservation) -> No
     state.reservations[cl_ord_id] = reservation
     state.resting.setdefault((reservation.symbol, reservation.sign), {})[cl_ord_id] = reservation
     _locate(state, reservation, reservation.quantity - reservation.filled)
-    _open(state, reservation, reservation.quantity - reservation.filled)
+    open_units(state, reservation, reservation.quantity - reservation.filled)
 
 
 def convert(state: ComplianceState, cl_ord_id: str, cum_qty: int) -> Settled:
@@ -259,7 +267,7 @@ def convert(state: ComplianceState, cl_ord_id: str, cum_qty: int) -> Settled:
     fresh = cum_qty - reservation.filled
     if fresh <= 0:
         return Settled.REPEATED
-    _open(state, reservation, -min(fresh, open_before))
+    open_units(state, reservation, -min(fresh, open_before))
     reservation.filled = cum_qty
     leaf = Leaf(reservation.account, reservation.strategy, reservation.desk, reservation.symbol)
     _move(state, leaf, reservation.scopes, fresh * reservation.sign)
@@ -277,7 +285,7 @@ def release(state: ComplianceState, cl_ord_id: str) -> Settled:
     reservation = state.reservations.get(cl_ord_id)
     if reservation is None:
         return Settled.REPEATED if cl_ord_id in state.closed else Settled.UNKNOWN
-    _open(state, reservation, reservation.filled - reservation.quantity)
+    open_units(state, reservation, reservation.filled - reservation.quantity)
     _locate(state, reservation, reservation.filled - reservation.quantity)
     _close(state, cl_ord_id)
     return Settled.RELEASED
@@ -337,7 +345,7 @@ def _count(state: ComplianceState, execution: Execution) -> None:
         state.counters.note_answer(execution.strategy, rejected=rejected)
 
 
-def _open(state: ComplianceState, reservation: Reservation, change: int) -> None:
+def open_units(state: ComplianceState, reservation: Reservation, change: int) -> None:
     """Raise (or lower) what an order reserves by `change` units at its four scopes."""
     if change == 0:
         return

@@ -15,12 +15,12 @@ from domain.health import MarketHealth
 from domain.instruments import Instrument
 from domain.market import Session
 from domain.orders import Intent, Side
-from operators.compliance_facts import InstrumentFacts
+from operators.compliance_facts import InstrumentFacts, facts_in_units
 from operators.compliance_rules import ComplianceParams
 from operators.compliance_state import ComplianceState, Exposure, Holding, Reservation
 from operators.group_exposures import ZERO, GroupExposure
 from operators.intent_defects import Defect, defects_of_names, defects_of_numbers, priced
-from operators.limits import Sheet
+from operators.limits import Sheet, in_units
 
 SOURCES = ("mid", "last_trade", "prior_close")
 _EMPTY = Holding()
@@ -51,7 +51,8 @@ class Handling(NamedTuple):
 
     `replaces` is the OrigClOrdID(41) of an order that this one stands for, `iso` an intermarket sweep (ExecInst f),
     `locate_id` the borrowed shares of a short sale, `exemption` ShortSaleExemptionReason(1688), `principal` whether
-    the firm trades for itself.
+    the firm trades for itself. `display_qty` is DisplayQty(1138), how much of it is shown, and `min_qty` MinQty(110),
+    the least that it may trade; units, None where the order says nothing of it.
     """
 
     replaces: str = ""
@@ -59,6 +60,8 @@ class Handling(NamedTuple):
     locate_id: str = ""
     exemption: int | None = None
     principal: bool = True
+    display_qty: int | None = None
+    min_qty: int | None = None
 
 
 class Protected(NamedTuple):
@@ -98,7 +101,8 @@ class Market(NamedTuple):
     instrument because of its data, None where nothing does. `bid` and `ask` are the best quote, None for a side that
     nobody quotes, `sigma` the volatility of a minute (fraction), `protected` the quotes of each venue where they are
     known, `short_sale_restricted` whether the desk itself has seen the trigger of Rule 201. `approval` and `overrides`
-    are of an intent that was held or refused and is put again.
+    are of an intent that was held or refused and is put again. `splits` are those that the instrument has gone
+    through, as (effective_at in ns UTC, ratio), `limits_since` is when the limits were stated.
     """
 
     now_at: int
@@ -120,6 +124,8 @@ class Market(NamedTuple):
     handling: Handling = Handling()
     approval: Approval | None = None
     overrides: tuple[Override, ...] = ()
+    splits: tuple[tuple[int, Decimal], ...] = ()
+    limits_since: int = -1
 
     @property
     def again(self) -> bool:
@@ -230,9 +236,8 @@ class View(msgspec.Struct, gc=False):
         """Return what is known of the instrument beyond its terms; looked up once."""
         if "known" not in self.memo:
             instrument = self.market.instrument
-            self.memo["known"] = (
-                self.params.known(instrument.name, self.market.now_at) if instrument else None
-            )
+            known = self.params.known(instrument.name, self.market.now_at) if instrument else None
+            self.memo["known"] = facts_in_units(known, self.market.splits) if known is not None else None
         found: InstrumentFacts | None = self.memo["known"]
         return found
 
@@ -290,6 +295,8 @@ def view_of(state: ComplianceState, params: ComplianceParams, intent: Intent, ma
         instrument.tier if instrument else "",
         market.now_at,
     )
+    if market.splits:
+        sheet = in_units(sheet, [split for split in market.splits if split[0] > market.limits_since])
     reference = priced(market.reference.price)
     price = intent.price if sane else None
     unit_value = unit_notional = notional = None

@@ -7,8 +7,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from domain.action_records import ActionRecord, step_of
 from domain.bar_kinds import BUILT_BAR, PARTIAL, BarSpec, Empty, Mark, Partial
 from domain.market import BAR, SECOND, Session
+from operators.agenda import PRICED
 from operators.bar_kernel import MADE_AGAIN
 from operators.bar_revisions import History
 from operators.built_history import BuiltHistory
@@ -21,7 +23,9 @@ from operators.composing_kernel import (
     total_of,
     written,
 )
+from operators.short_bars import unit_of
 
+LIVES = PRICED
 Emit = Callable[[NDArray[np.void]], None]
 
 
@@ -44,11 +48,17 @@ class ComposedState:
     history: BuiltHistory = field(default_factory=BuiltHistory)
 
 
-class Composer:
-    """Makes the bars of one interval; `spec` is its place among the run's names."""
+def adjust(state: ComposedState, which: int, action: ActionRecord) -> None:
+    """Bring the close that empty bars of an instrument carry over an action; no bar is open across one."""
+    carried = float(state.open["carried"][which])
+    state.open["carried"][which] = carried / step_of(action, carried).price
 
-    def __init__(self, spec: int, length_seconds: int, instruments: int, grid: Grid) -> None:
-        self.length = length_seconds * SECOND
+
+class Composer:
+    """Makes the bars of one interval of `length` ns; `spec` is its place among the run's names."""
+
+    def __init__(self, spec: int, length: int, instruments: int, grid: Grid) -> None:
+        self.length = length
         self._spec, self._instruments, self._grid = spec, instruments, grid
         self._carry = grid.empty == Empty.CARRY
         self._room = 2 * instruments + 1024
@@ -169,13 +179,18 @@ class Composer:
             state.open["carried"][which] = history.rows["close"][spoken[-1]]
 
 
-def lower_interval(spec: BarSpec, intervals_seconds: tuple[int, ...], edges: NDArray[np.int64]) -> int:
-    """Return the seconds of the bars that a time bar is made of: 60 where it and the sessions are whole minutes."""
+def lower_interval(spec: BarSpec, intervals_seconds: tuple[int, ...], edges: NDArray[np.int64]) -> float:
+    """Return the seconds of the bars that a time bar is made of: 60 where it and the sessions are whole minutes.
+
+    A second where it is one of seconds, else the part of a second that it is a multiple of.
+    """
+    if not spec.size.is_integer():
+        return unit_of(spec.nanoseconds) / SECOND
     whole = spec.size % 60 == 0 and not (edges[:-1] % (60 * SECOND)).any()
     return 60 if whole and 60 in intervals_seconds else 1
 
 
-def of_interval(bars: NDArray[np.void] | None, seconds: int) -> NDArray[np.void]:
+def of_interval(bars: NDArray[np.void] | None, seconds: float) -> NDArray[np.void]:
     """Return the bars of an interval, in their order."""
     return np.empty(0, BAR) if bars is None else bars[bars["interval"] == seconds]
 

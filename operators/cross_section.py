@@ -4,7 +4,8 @@ Key     book
 In      Ordered with features: the columns that are compared, rows of all shards in the one total order
 Out     Ordered with `features`: those columns and the comparisons', a row for each row that came, and again for each
         row that a later bar or revision changes
-State   the last closes of all instruments: bars, columns and what was said of them, a row of arrays for each close
+State   the last closes of all instruments: bars, columns and what was said of them, a row of arrays for each close;
+        corporate actions to come, and the factors of those that have taken effect
 Time    the rows' own; what is known at one instant is compared together, once
 Silence never: every feature row has an answer, NaN where it cannot be compared
 """
@@ -14,11 +15,15 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from domain.action_records import ActionRecord, step_of
 from domain.instruments import Split
 from domain.market import BAR, SECOND, FeatureRows, Ordered
 from features.comparison import Closes, Comparison, Rules, compare
+from features.continuity import Factor
+from operators.agenda import PRICED, Agenda, heard, planned
 from operators.stage import Stage
 
+LIVES = PRICED
 ABSENT = -1
 
 
@@ -80,8 +85,8 @@ class CrossSectionState:
     """The last closes; place i of each array is of the close `close_at[i]` (ns UTC), 0 where the place is free.
 
     `bars` (closes, instruments), version `ABSENT` where there is none; `values` (columns, closes, instruments),
-    `prices` their log closes across splits; `said` (made columns, closes, instruments). `batches` counts those that
-    brought anything.
+    `prices` their log closes in the prices of today; `said` (made columns, closes, instruments). `batches` counts those
+    that brought anything. `agenda` is None in a state of a version that knew of splits alone.
     """
 
     close_at: NDArray[np.int64]
@@ -90,6 +95,38 @@ class CrossSectionState:
     prices: NDArray[np.float64]
     said: NDArray[np.float64]
     batches: int = field(default=0)
+    agenda: Agenda | None = None
+    factors: tuple[Factor, ...] = ()
+
+
+def adjust(state: CrossSectionState, which: int, action: ActionRecord) -> None:
+    """Bring the closes of an instrument that opened before an action over it, by the last of them.
+
+    An instrument that had no bar by then has nothing to be continued.
+    """
+    bars = state.bars[:, which]
+    held = bars["close_at"] > 0
+    before = held & (bars["open_at"] < action.effective_at) & ~np.isnan(bars["close"])
+    if not before.any():
+        return
+    last = bars[before][np.argmax(bars["open_at"][before])]
+    price = float(last["close"])
+    for factor in state.factors:
+        if factor.instrument == which and factor.effective_at > last["open_at"]:
+            price /= factor.price
+    step = step_of(action, price)
+    state.factors = (*state.factors, Factor(which, action.effective_at, step.price, step.shares))
+    state.prices[held, which] = _logs(state, bars[held])
+
+
+def _logs(state: CrossSectionState, bars: NDArray[np.void]) -> NDArray[np.float64]:
+    """Return the log closes of bars in the prices of today."""
+    divisors = np.ones(len(bars))
+    for factor in state.factors:
+        before = (bars["instrument"] == factor.instrument) & (bars["open_at"] < factor.effective_at)
+        divisors[before] *= factor.price
+    logs: NDArray[np.float64] = np.log(bars["close"] / divisors)
+    return logs
 
 
 class CrossSection(Stage[CrossSectionState]):
@@ -104,11 +141,7 @@ class CrossSection(Stage[CrossSectionState]):
             params.members_min,
             params.carry_seconds * SECOND,
         )
-        self._splits = [
-            (params.names.index(split.instrument), split.effective_at, float(np.log(float(split.ratio))))
-            for split in params.splits
-            if split.instrument in params.names
-        ]
+        self._index = {name: at for at, name in enumerate(params.names)}
 
     def fresh(self) -> CrossSectionState:
         """Return the memory of a book that has seen no bar."""
@@ -122,11 +155,14 @@ class CrossSection(Stage[CrossSectionState]):
             np.full((len(params.columns), *shape), np.nan),
             np.full(shape, np.nan),
             np.full((len(params.made), *shape), np.nan),
+            agenda=planned(params.splits),
         )
 
     def step(self, state: CrossSectionState, item: Ordered) -> list[Ordered]:
         """Compare what an ordered batch brought, instant by instant."""
         rows = item.features
+        if item.actions or state.agenda is None:
+            self._hear(state, item)
         width = len(self.params.columns) + len(self.params.made)
         parts = [FeatureRows(np.empty(0, BAR), np.empty((width, 0)))]
         if rows is not None and len(rows.bars):
@@ -142,6 +178,14 @@ class CrossSection(Stage[CrossSectionState]):
             np.concatenate([part.values for part in parts], axis=1),
         )
         return [item._replace(features=joined)]
+
+    def _hear(self, state: CrossSectionState, item: Ordered) -> None:
+        """Take in what a batch says of corporate actions."""
+        if state.agenda is None:
+            with np.errstate(divide="ignore"):
+                state.prices = np.where(state.bars["close_at"] > 0, np.log(state.bars["close"]), np.nan)
+        state.agenda = heard(state.agenda, item.actions, self.params.splits)
+        state.batches += bool(item.actions)
 
     def changes(self, state: CrossSectionState) -> int:
         """Return how many batches have brought anything: between them the state stands still."""
@@ -160,7 +204,11 @@ class CrossSection(Stage[CrossSectionState]):
         state.bars[place, which] = bars
         state.bars["version"][place, which] = versions
         state.values[:, place, which] = values
-        state.prices[place, which] = np.log(bars["close"]) + self._factors(bars)
+        state.prices[place, which] = _logs(state, bars)
+        assert state.agenda is not None  # noqa: S101  the step has made it
+        for action in state.agenda.due(int(bars["open_at"].max())):
+            if action.instrument in self._index:
+                adjust(state, self._index[action.instrument], action)
         came[place, which] = True
         return self._answer(state, came, int(bars["known_at"][0]), int(bars["close_at"].min()))
 
@@ -179,13 +227,6 @@ class CrossSection(Stage[CrossSectionState]):
             state.bars[oldest] = np.zeros(1, BAR)
             state.bars["version"][oldest] = ABSENT
             state.values[:, oldest] = state.prices[oldest] = state.said[:, oldest] = np.nan
-
-    def _factors(self, bars: NDArray[np.void]) -> NDArray[np.float64]:
-        """Return the logarithm of the cumulative split ratio at each bar's open."""
-        factors = np.zeros(len(bars))
-        for which, effective_at, ratio in self._splits:
-            factors[(bars["instrument"] == which) & (bars["open_at"] >= effective_at)] += ratio
-        return factors
 
     def _answer(
         self, state: CrossSectionState, came: NDArray[np.bool_], known_at: int, first_at: int

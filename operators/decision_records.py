@@ -4,7 +4,9 @@ import math
 from decimal import Decimal
 from typing import NamedTuple
 
+from domain.action_records import ActionRecord
 from domain.controls import Control
+from domain.corporate_actions import RATIOS, ActionKind
 from domain.decisions import (
     Breach,
     Check,
@@ -24,10 +26,12 @@ from domain.order_messages import (
     OrderCancelReject,
     OrderReport,
     OrderRequest,
+    OrderRestated,
     ReconciliationBreak,
 )
 from domain.orders import Execution, Intent, Order, OrderCancelRequest, OrdType, Progress
 from operators.compliance import Assessment
+from operators.orders import OrderState
 from operators.positions import PositionBook, Valuation, holding
 
 DIRECTIONS = {1: Direction.LONG, 0: Direction.FLAT, -1: Direction.SHORT}
@@ -58,13 +62,14 @@ class Decided(NamedTuple):
     refusals: list[OrderCancelReject]
     drop_copy: list[DropCopy]
     breaks: list[ReconciliationBreak]
+    restated: list[OrderRestated]
     arrived: int = 0
     progress: Progress | None = None
 
 
 def nothing_decided(watermark: int, arrived: int = 0) -> Decided:
     """Return an empty answer up to a watermark (ns UTC)."""
-    return Decided(watermark, [], [], [], [], [], [], [], [], [], [], [], [], [], [], [], [], [], arrived)
+    return Decided(watermark, [], [], [], [], [], [], [], [], [], [], [], [], [], [], [], [], [], [], arrived)
 
 
 class Score(NamedTuple):
@@ -212,6 +217,50 @@ def cancel_of(order: Order, text: str, now_at: int, sequence: int) -> OrderCance
         ex_destination=order.ex_destination,
         text=text,
     )
+
+
+def restated_of(state: OrderState, action: ActionRecord, now_at: int, sequence: int) -> OrderRestated:
+    """Return the report of an order that a corporate action has made another one."""
+    order = state.order
+    lasting = record_id("restated", order.order_id, action.action_id)
+    return OrderRestated(
+        event_at=now_at,
+        known_at=now_at,
+        received_at=now_at,
+        source="decisions",
+        sequence=sequence,
+        record_id=lasting,
+        exec_id=lasting,
+        order_id=order.order_id,
+        cl_ord_id=state.cl_ord_id,
+        account=order.account,
+        strategy=order.strategy,
+        symbol=order.symbol,
+        side=order.side,
+        ord_status=state.status,
+        order_qty=state.order_qty,
+        leaves_qty=state.leaves_qty,
+        cum_qty=state.cum_qty,
+        avg_px=state.avg_px,
+        price=state.price,
+        transact_time=now_at,
+        text=action_words(action),
+        action_id=action.action_id,
+    )
+
+
+def action_words(action: ActionRecord) -> str:
+    """Return what an action is, in words: what a record says as the cause of a change."""
+    kind = action.kind.replace("_", " ")
+    if action.kind in RATIOS:
+        return f"{kind} {action.ratio} for 1"
+    terms = [f"{action.amount} a share"] if action.amount else []
+    terms += (
+        [f"{action.ratio} {action.into} a share"]
+        if action.into and action.kind is not ActionKind.RENAME
+        else []
+    )
+    return " and ".join([" ".join([kind, *terms[:1]]), *terms[1:]])
 
 
 def breach_of(scope: str, check: Check, action: str, now_at: int, sequence: int) -> Breach:

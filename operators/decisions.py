@@ -8,37 +8,64 @@ State   marks, compliance, working orders, the venue or what is known of it, pos
 Time    known_at of the rows, and the due times of the venue and of the desk's own timers, in one order
 Silence never: every signal has a decision point, also when no order follows
 
-At one instant the order is: controls, health, what is due (splits, ends of sessions, the venue, snapshots), then
-signals, then ticks. Rows that nobody waits for are taken into the marks by a compiled scan, and cost no Python.
+At one instant the order is: controls, health, what is due (corporate actions, ends of sessions, the venue, snapshots),
+then signals, then ticks. Rows that nobody waits for are taken into the marks by a compiled scan, and cost no Python.
 """
 
-import numpy as np
 from numba import njit
 
-from domain.controls import Command, ControlsRead
+from domain.controls import Command, ControlKind, ControlsRead
 from domain.health import ALLOWED, TradingState
 from domain.market import END, Kind, Ordered, select
 from domain.orders import Execution, Progress, Promise
+from operators.agenda import Living, lives
 from operators.backlog import Backlog
-from operators.controls import NOTHING_BEFORE, Before, cancels, carry_out, place, recall, take, with_limits
+from operators.controls import (
+    NOTHING_BEFORE,
+    VENUE,
+    Before,
+    cancels,
+    carry_out,
+    place,
+    recall,
+    restates_limits,
+    take,
+    with_limits,
+)
 from operators.decision_records import Decided, Score, nothing_decided
 from operators.desk import Desk, Watch
+from operators.desk_actions import agenda
 from operators.desk_holds import follow
+from operators.desk_lists import cancel_listed
 from operators.desk_state import DeskParams, DeskState, Walk, fresh_desk
 from operators.health import take_health
 from operators.marks import Cursor, moves_last
+from operators.order_risk import OrderRisk
+from operators.people import NOBODY, People, begin
 from operators.stage import Stage
 from operators.venue_link import RemoteState, RemoteVenue
 
+LIVES = lives(Living.ADJUSTS)
 Heard = Ordered | Execution | Promise | Command | ControlsRead
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+# Kernels that are called for each event hold the GIL: who lets go of it for a microsecond waits for the decoder.
+@njit(cache=True, error_model="numpy")
 def next_asking(scores, start, unsettled):  # type: ignore[no-untyped-def]
     """Return the next row that asks for a decision: a change, or a position that is not yet where it should be."""
     changed, strategy, instrument = scores["changed"], scores["strategy"], scores["instrument"]
     for row in range(start, len(scores)):
         if changed[row] or unsettled[strategy[row], instrument[row]]:
+            return row
+    return len(scores)
+
+
+@njit(cache=True, error_model="numpy")
+def passed_by(scores, start, until):  # type: ignore[no-untyped-def]
+    """Return the first row from `start` on that is known at or after an instant (ns UTC)."""
+    known_at = scores["known_at"]
+    for row in range(start, len(scores)):
+        if known_at[row] >= until:
             return row
     return len(scores)
 
@@ -56,17 +83,20 @@ class Decisions(Stage[DeskState]):
         *,
         controlled: bool = False,
         watch: Watch | None = None,
+        people: People = NOBODY,
     ) -> None:
         """Decide after what was `before`; where it is `controlled` nothing begins ahead of ControlsRead.
 
-        `watch` is shown every intent before it is decided on.
+        `watch` is shown every intent before it is decided on; `people` are what is done without anybody's being there.
         """
-        self.params, self.watch = params, watch
+        self.params, self.watch, self._people = params, watch, people
         self._recorded, self._said_until = before
-        self._begins = not controlled
+        self._begins, self._begun = not controlled, False
         self._backlog = backlog or Backlog()
         self._names = params.universe.names
         self._strategies = tuple(strategy.name for strategy in params.strategies)
+        scenarios = params.risk_scenarios
+        self._order_risk = None if scenarios is None else OrderRisk(params.universe, scenarios)
 
     def fresh(self) -> DeskState:
         """Return the memory of a book that holds its starting cash and nothing else."""
@@ -77,12 +107,17 @@ class Decisions(Stage[DeskState]):
         if self._recorded:
             recall(state.controls, self._recorded)
             self._recorded = ()
+        if not self._begun:
+            begin(state.controls, self._people)
+            self._begun = True
         self._hear(state, item)
         self._backlog.is_over = state.walked_until == END
         if not self._begins or self._backlog.is_over:
             return []
         arrived = state.walks[0].item.arrived if state.walks else 0
-        desk = Desk(self.params, state, nothing_decided(0, arrived), self.watch)
+        desk = Desk(
+            self.params, state, nothing_decided(0, arrived), self.watch, self._order_risk, self._people
+        )
         self._control(desk, state.walked_until)
         watermark = decided_until = state.walked_until
         while state.walks:
@@ -97,6 +132,7 @@ class Decisions(Stage[DeskState]):
             state.walks.popleft()
         state.walked_until = watermark
         self._backlog.batches, self._backlog.is_over = len(state.walks), watermark == END
+        self._backlog.stands_at, self._backlog.known_until = watermark, _known_until(state)
         decided = desk.decided._replace(watermark=watermark, progress=self._progress(state, decided_until))
         return [decided] if isinstance(item, Ordered) or decided.progress or any(decided[1:-2]) else []
 
@@ -108,7 +144,7 @@ class Decisions(Stage[DeskState]):
         state.events += 1
         match item:
             case Command():
-                take(state.controls, item, max(state.walked_until, self._said_until))
+                take(state.controls, item, max(_from(state, item), self._said_until))
             case ControlsRead():
                 self._begins = True
             case _:
@@ -119,10 +155,19 @@ class Decisions(Stage[DeskState]):
         controls = desk.state.controls
         while controls.next_at() <= until:
             desk.state.events += 1
-            control = carry_out(controls, desk.state.compliance, desk.compliance, desk.state.holds)
+            state = desk.state
+            risk = self.params.risk_limits, state.risk.watched
+            control = carry_out(controls, state.compliance, desk.compliance, state.holds, risk)
             desk.compliance = with_limits(self.params.compliance, controls.limits)
             desk.decided.controls.append(control)
+            if restates_limits(control):
+                desk.state.limits_since = control.known_at
+            if control.kind is ControlKind.LIMITS:
+                desk.watch_limits(control.known_at)
             follow(desk, control)
+            if control.kind is ControlKind.SANCTIONS:
+                cancel_listed(desk, control.known_at)
+            desk.risk.answer(control)
             if cancels(control):
                 desk.cancel_all(control.known_at, control.scope)
 
@@ -150,6 +195,9 @@ class Decisions(Stage[DeskState]):
         cursor = Cursor(item.ticks, state.marks, state.marks_at)
         if walk.until is None:
             first_at, opened_at = _first_at(item), state.snapshot_at
+            if item.actions:
+                state.events += 1
+                agenda(desk).take(item.actions)
             if first_at < END:
                 desk.open(first_at)
                 place(state.controls, first_at)
@@ -168,7 +216,7 @@ class Decisions(Stage[DeskState]):
             if cursor.advance(min(score_at, due_at, until, row_at, said_at), state.wanted):
                 state.events += 1
                 now_at = self._row(desk, cursor)
-                passed = max(passed, int(np.searchsorted(known_at, now_at, "right")))
+                passed = passed_by(scores, passed, now_at + 1)
             elif min(score_at, due_at, row_at, said_at) >= until:
                 break
             elif said_at <= min(score_at, due_at, row_at):
@@ -177,17 +225,17 @@ class Decisions(Stage[DeskState]):
             elif row_at < min(score_at, due_at):
                 state.events += 1
                 desk.on_row_reports(row_at)
-                passed = max(passed, int(np.searchsorted(known_at, row_at, "right")))
+                passed = passed_by(scores, passed, row_at + 1)
             elif due_at <= score_at:
                 state.events += 1
                 desk.on_due(due_at)
-                passed = max(passed, int(np.searchsorted(known_at, due_at, "left")))
+                passed = passed_by(scores, passed, due_at)
             else:
                 state.events += 1
                 desk.on_score(self._score(item, asking))
                 passed = asking + 1
         if until < walk.until or item.watermark == END:
-            passed = max(passed, int(np.searchsorted(known_at, until, "left")))
+            passed = passed_by(scores, passed, until)
             walk.item = item._replace(
                 ticks=select(item.ticks, slice(cursor.row, None)),
                 scores=scores[passed:],
@@ -243,6 +291,22 @@ def remote_state(state: DeskState) -> RemoteState:
     if not isinstance(state.venue, RemoteState):
         raise TypeError("the venue is inside this desk, and yet something came from one elsewhere")
     return state.venue
+
+
+def _from(state: DeskState, command: Command) -> int:
+    """Return from when on a command holds (ns UTC): from where the desk stands, or behind what came too late.
+
+    Reports of the venue that are read again speak of now: what the desk has yet to decide is older, and stays refused.
+    """
+    if command.kind is ControlKind.FRESH and command.scope == VENUE:
+        return _known_until(state)
+    return state.walked_until
+
+
+def _known_until(state: DeskState) -> int:
+    """Return up to when market data is here (ns UTC)."""
+    ahead = [walk.item.watermark for walk in state.walks if walk.item.watermark < END]
+    return max([state.walked_until, *ahead[-1:]])
 
 
 def _end_of(walk: Walk) -> int:

@@ -7,16 +7,15 @@ is a file of its own.
 from collections.abc import Callable
 from decimal import Decimal
 
-import numpy as np
-
 from domain.decisions import Verdict, VerdictKind
-from domain.instruments import Instrument, Split
+from domain.instruments import Instrument
 from domain.market import END, ScoreReason, Session
 from domain.order_messages import Report
 from domain.orders import Intent
+from operators import desk_carry
 from operators.compliance import Assessment, decide
 from operators.compliance_rules import KillMode
-from operators.compliance_state import Standing, set_mark, set_position, set_standing
+from operators.compliance_state import Standing, set_mark, set_standing
 from operators.compliance_view import Approval, Market
 from operators.controls import is_of, with_limits
 from operators.decision_records import (
@@ -30,16 +29,19 @@ from operators.decision_records import (
     snapshot_of,
     verdict_of,
 )
+from operators.desk_actions import agenda, apply_action
 from operators.desk_holds import expire, refuse, withdraw
 from operators.desk_intents import intent_of
 from operators.desk_market import market_of
 from operators.desk_orders import ask_overdue, cancel, next_question, settle_session, take_reports, tell_open
+from operators.desk_sessions import listen, watch_session
 from operators.desk_state import BookBroken, DeskParams, DeskState, Working
 from operators.holds import Held, failing
-from operators.marks import exact_mark, marked_at, split_mark
+from operators.marks import exact_mark, marked_at
 from operators.order_ledger import enter
+from operators.order_risk import OrderRisk
+from operators.people import NOBODY, People, answer
 from operators.positions import (
-    apply_split,
     holding,
     reconcile,
     set_price,
@@ -61,9 +63,16 @@ class Desk:
     """
 
     def __init__(
-        self, params: DeskParams, state: DeskState, decided: Decided, watch: Watch | None = None
+        self,
+        params: DeskParams,
+        state: DeskState,
+        decided: Decided,
+        watch: Watch | None = None,
+        order_risk: OrderRisk | None = None,
+        people: People = NOBODY,
     ) -> None:
         self.params, self.state, self.decided, self.watch = params, state, decided, watch
+        self.order_risk, self.people = order_risk, people
         self.venue = link_of(state.venue, params.venue)
         self.compliance = with_limits(params.compliance, state.controls.limits)
         self.risk = RiskWatch(params, state, decided)
@@ -74,34 +83,36 @@ class Desk:
     def open(self, first_at: int) -> None:
         """Set the timers when the first row of all comes in."""
         state = self.state
+        if state.funding_at == END:
+            desk_carry.begin(self, first_at)
         if state.snapshot_at == END:
             step = self.params.snapshot_nanoseconds
             state.snapshot_at = (first_at // step + 1) * step
             state.session_end_at = self.params.sessions.regular(first_at)[1]
-            while state.splits_done < len(self.params.splits) and self._split().effective_at <= first_at:
-                state.splits_done += 1
+            agenda(self).due(first_at)
+            if self.compliance.applies("PT-46"):
+                watch_session(self, first_at)
 
     def next_due(self) -> int:
         """Return the next instant (ns UTC) at which something is due by itself."""
         state = self.state
-        split_at = self._split().effective_at if state.splits_done < len(self.params.splits) else END
         cancel_at = min((w.expires_at for w in state.working.values() if not w.cancelled), default=END)
         hold_at, risk_at = state.holds.next_at(), self.risk.next_due()
         asked_at = next_question(self) if self.lies else END
-        due = (split_at, state.session_end_at, self.venue.next_due(), cancel_at, hold_at, risk_at, asked_at)
-        return min(*due, state.snapshot_at)
-
-    def _split(self) -> Split:
-        return self.params.splits[self.state.splits_done]
+        ends = min(state.session_end_at, state.funding_at)
+        due = (ends, self.venue.next_due(), cancel_at, hold_at, risk_at, asked_at)
+        return min(agenda(self).next_at(), *due, state.snapshot_at, state.session_watch_at)
 
     def on_due(self, now_at: int) -> None:
-        """Do what is due: splits, the end of a session, the venue's events, cancels, the snapshot, in that order."""
+        """Do what is due, in order: corporate actions, a session's end, the venue's events, cancels, the snapshot."""
         state = self.state
-        while state.splits_done < len(self.params.splits) and self._split().effective_at <= now_at:
-            self._apply_split(self._split(), now_at)
-            state.splits_done += 1
+        for action in agenda(self).due(now_at):
+            apply_action(self, action, now_at)
         if state.session_end_at <= now_at:
             self._end_session(now_at)
+        if state.funding_at <= now_at:
+            self._mark_all()
+            desk_carry.fund(self, now_at)
         if self.venue.next_due() <= now_at:
             self._executed(self.venue.due(lambda which: self._top(which, now_at), now_at), now_at)
         for working in list(state.working.values()):
@@ -109,6 +120,8 @@ class Desk:
                 cancel(self, working, "its time is over", now_at)
         if state.holds.next_at() <= now_at:
             expire(self, now_at)
+        if state.session_watch_at <= now_at:
+            watch_session(self, now_at)
         if self.lies:
             ask_overdue(self, now_at)
         if state.snapshot_at <= now_at:
@@ -187,6 +200,10 @@ class Desk:
         market = market_of(
             self.params, self.compliance, self.state, intent, which, score.volatility, approval, overrides
         )
+        if self.compliance.applies("PT-46"):
+            listen(self, score.known_at)
+        if self.order_risk is not None and self.compliance.applies("PT-34"):
+            self.order_risk.tell(self.state.compliance, intent, market)
         if self.watch is not None:
             self.watch(self, intent, market)
         assessment = decide(self.state.compliance, self.compliance, intent, market)
@@ -230,6 +247,8 @@ class Desk:
             overrides=() if again is None else again.overrides,
         )
         crowded_out = self.state.holds.put(waits, self.compliance.tolerances.holds_max)
+        if again is None:
+            answer(self.state.controls, self.people, waits)
         if crowded_out is not None and not crowded_out.refused:
             refuse(self, crowded_out, now_at, "too many intents wait")
 
@@ -255,10 +274,11 @@ class Desk:
         set_standing(self.state.compliance, f"firm:{self.state.compliance.firm}", standing)
 
     def _regular(self, now_at: int) -> bool:
-        return bool(self.params.sessions.session(np.array([now_at]))[0] == Session.REGULAR)
+        return self.params.sessions.session_at(now_at) == Session.REGULAR
 
     def _top(self, which: int, now_at: int) -> Top:
-        return Top.of(self.state.marks[which], is_open=self._regular(now_at))
+        is_open = self._regular(now_at) and self.params.universe.names[which] not in self.state.ended
+        return Top.of(self.state.marks[which], is_open=is_open)
 
     def cancel_all(self, now_at: int, scope: str = "firm:", text: str = "trading was stopped") -> None:
         """Ask the venue to cancel all orders of a kill scope; `text` says why."""
@@ -280,8 +300,10 @@ class Desk:
     def _mark_book(self, symbol: str, price: Decimal | None, instrument: Instrument) -> None:
         if price is not None:
             set_price(self.state.positions, symbol, price)
-            self.state.risk.ledger.mark(symbol, price, marked_at(self.state.marks[self._index[symbol]]))
-            set_mark(self.state.compliance, symbol, price * instrument.unit_multiplier)
+            ledger = self.state.risk.ledger
+            ledger.mark(symbol, price, marked_at(self.state.marks[self._index[symbol]]))
+            unit_value = price * instrument.unit_multiplier * ledger.rate(instrument.currency)
+            set_mark(self.state.compliance, symbol, unit_value)
 
     def _mark_all(self) -> None:
         for symbol in sorted({symbol for _, symbol in self.state.positions.holdings}):
@@ -308,6 +330,12 @@ class Desk:
         for scope in self.risk.judge(now_at, is_active=is_active):
             self.cancel_all(now_at, scope)
 
+    def watch_limits(self, now_at: int) -> None:
+        """Judge the book by the limits of risk that hold from now on, where it was judged before."""
+        self.risk = RiskWatch(self.params, self.state, self.decided)
+        if self.state.risk.judged_at:
+            self._judge(now_at, is_active=False)
+
     def _end_session(self, now_at: int) -> None:
         """Expire the day's orders, record every holding, and begin the next day."""
         state = self.state
@@ -317,27 +345,13 @@ class Desk:
         else:
             tell_open(self, now_at)
         self._record_holdings(now_at, "end of session")
+        desk_carry.carry_overnight(self, now_at)
         start_day(state.positions)
         state.volatility.end_session()
         state.turnover.clear()
         self.risk.start_day()
         state.marks["prior_close"] = state.marks["last"]
         state.session_end_at = self.params.sessions.regular(now_at)[1]
-
-    def _apply_split(self, split: Split, now_at: int) -> None:
-        """Divide prices and multiply holdings of an instrument by a split's ratio."""
-        state, which = self.state, self._index[split.instrument]
-        split_mark(state.marks, which, split.ratio)
-        state.volatility.split(which, split.ratio)
-        changed = apply_split(state.positions, split.instrument, split.ratio)
-        price = state.positions.marks.get(split.instrument)
-        state.risk.ledger.split(split.instrument, split.ratio, price)
-        for strategy in changed:
-            quantity = holding(state.positions, strategy, split.instrument).quantity
-            set_position(
-                state.compliance, self.params.account, strategy, self.params.desk, split.instrument, quantity
-            )
-            self.position(strategy, split.instrument, now_at, f"split {split.ratio} for 1")
 
     def close(self) -> None:
         """End the input: whatever is still on its way or working ends with it, and every holding is recorded."""

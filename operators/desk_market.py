@@ -17,11 +17,11 @@ from operators.compliance_view import (
     Market,
     Override,
     Reference,
-    Watermarks,
     choose_reference,
 )
 from operators.desk_state import DeskParams, DeskState
 from operators.health import binding
+from operators.knowledge import watermarks
 from operators.limits import ANY
 from operators.mark_volatility import minute_volatility
 
@@ -42,28 +42,30 @@ def market_of(
     """
     now_at, instrument = intent.known_at, params.universe.instruments[which]
     mark, table = state.marks[which], params.sessions
-    segment = int(np.searchsorted(table.edges, now_at, side="right"))
+    segment = table.segment_at(now_at)
     trading_day = int(table.days[segment])
+    splits = tuple(split[1:] for split in state.splits if split[0] == intent.symbol)
     bid, ask = _quoted(mark, "bid", instrument), _quoted(mark, "ask", instrument)
     return Market(
         now_at=now_at,
         trading_day=trading_day,
-        instrument=instrument if instrument.tradable else None,
+        instrument=instrument if instrument.tradable and instrument.name not in state.ended else None,
         session=Session(int(table.labels[segment])),
         halted=bool(mark["halted"]),
         reference=_reference(mark, instrument, now_at, rules.reference_age.get(instrument.tier, 0)),
-        watermarks=Watermarks(
-            now_at, now_at, int(state.marks_at[0]), state.controls.limits_at(now_at), now_at
-        ),
+        watermarks=watermarks(params, state, now_at, int(table.edges[segment - 1]) if segment else 0),
         closes_at=int(table.edges[segment]) if segment < len(table.edges) else None,
+        fx=state.risk.ledger.rate(instrument.currency),
         health=binding(state.health, intent.symbol) if params.health_gates else None,
         bid=bid,
         ask=ask,
         sigma=state.volatility.sigma(which) or minute_volatility(volatility),
         short_sale_restricted=_restricted(params, state, instrument, mark, trading_day),
-        handling=_handling(rules, intent, now_at),
+        handling=_handling(rules, intent, now_at, splits),
         approval=approval,
         overrides=overrides,
+        splits=splits,
+        limits_since=state.limits_since,
     )
 
 
@@ -107,11 +109,14 @@ def _restricted(
     return trading_day == int(between.min())
 
 
-def _handling(rules: ComplianceParams, intent: Intent, now_at: int) -> Handling:
+def _handling(
+    rules: ComplianceParams, intent: Intent, now_at: int, splits: tuple[tuple[int, Decimal], ...]
+) -> Handling:
     """Return how the order is handled: a short sale names the first locate that has shares left."""
     if intent.side is not Side.SELL_SHORT or not rules.applies("PT-38"):
         return Handling()
     for row in rules.facts.locates.get(intent.symbol, ()):
-        if row.kind != "easy_to_borrow" and row.holds(now_at) and row.account in (ANY, intent.account):
+        mine = row.account in (ANY, intent.account) and row.counts(splits)
+        if row.kind != "easy_to_borrow" and row.holds(now_at) and mine:
             return Handling(locate_id=row.locate_id)
     return Handling()

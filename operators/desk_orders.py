@@ -192,13 +192,12 @@ def _align(desk: "Desk", order_state: OrderState) -> None:
 
 def cancel(desk: "Desk", working: Working, text: str, now_at: int) -> None:
     """Ask the venue to cancel what is left of an order; `text` says why."""
-    order = working.state.order
     working.cancelled = True
     if desk.lies:
         _ask(desk, working.state, RequestKind.CANCEL, text, now_at)
         return
     _count(desk, working.state, now_at)
-    request = cancel_of(order, text, now_at, desk.next_number("orders"))
+    request = cancel_of(working.state.in_force, text, now_at, desk.next_number("orders"))
     desk.decided.cancels.append(request)
     desk.venue.cancel(request)
 

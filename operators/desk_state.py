@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from analytics.risk_limits import RiskLimits
+from analytics.carry import CarryRates
+from analytics.risk_limit_rows import RiskLimits
 from domain.instruments import Split, Universe
 from domain.market import END, MINUTE, SECOND, Ordered
 from domain.orders import NOTHING_ASKED, Progress
 from domain.sessions import SessionTable
+from operators.agenda import Agenda, planned
 from operators.compliance_rules import ComplianceParams
 from operators.compliance_state import ComplianceState
 from operators.controls import ControlState
@@ -24,7 +26,7 @@ from operators.marks import fresh_marks
 from operators.order_ledger import Ledger
 from operators.orders import OrderState
 from operators.positions import PositionBook
-from operators.risk import RiskState, ScenarioParams
+from operators.risk_standing import RiskState, ScenarioParams
 from operators.sizing import SizingParams
 from operators.strategy import Strategy
 from operators.venue_link import RemoteState
@@ -49,7 +51,8 @@ class DeskParams:
     opposite quote its limit lies; `starting_cash` in base currency; `remote_venue` says that the venue is a worker
     elsewhere, which then needs a latency. `health_gates` says whether the health of an instrument's data decides
     what may be sent (PT-12). `risk_limits` are watched after each fill and each minute, and `risk_scenarios` are what
-    VaR is told by. After `answer_nanoseconds` without an answer a venue that lies is asked for it.
+    VaR is told by, `risk_shocks` the moves of stress scenarios (instruments, scenarios). After `answer_nanoseconds`
+    without an answer a venue that lies is asked for it. `carry` are the rates of interest, borrow fees and funding.
     """
 
     universe: Universe
@@ -71,7 +74,9 @@ class DeskParams:
     health_gates: bool = True
     risk_limits: RiskLimits = field(default_factory=RiskLimits)
     risk_scenarios: ScenarioParams | None = None
+    risk_shocks: NDArray[np.float64] | None = None
     answer_nanoseconds: int = 5 * SECOND
+    carry: CarryRates = field(default_factory=CarryRates)
 
     def __post_init__(self) -> None:
         """Refuse a venue elsewhere that answers at the instant of the asking: the desk could not wait for it."""
@@ -111,6 +116,12 @@ class DeskState:
     `turnover` is what each strategy has traded since the last end of a session, in base currency.
     `ledger` holds the orders that work, and of a venue that lies those of the day; `settled` are the ones of them that
     were over when the last session ended.
+    `agenda` holds the corporate actions to come (in a state of a version that knew of splits alone it is None, and
+    `splits_done` of the parameters' are over), `ended` the instruments that a merger or delisting has ended, `splits`
+    those that instruments went through: (instrument, effective_at in ns UTC, ratio). The limits were stated at
+    `limits_since` (ns UTC, below 0 before the run).
+
+    `oldest_mark` is when the oldest mark of what is held was looked up last, and of when it was (ns UTC; PT-02).
 
     The desk stands at `walked_until` (ns UTC): what is before it was decided, and nothing else.
 
@@ -131,7 +142,13 @@ class DeskState:
     signal_ids: dict[Key, str] = field(default_factory=dict)
     snapshot_at: int = END
     session_end_at: int = END
+    session_watch_at: int = END
+    funding_at: int = END
     splits_done: int = 0
+    agenda: Agenda | None = None
+    ended: frozenset[str] = frozenset()
+    splits: tuple[tuple[str, int, Decimal], ...] = ()
+    limits_since: int = -1
     marks_at: NDArray[np.int64] = field(default_factory=lambda: np.zeros(1, np.int64))
     walks: deque[Walk] = field(default_factory=deque)
     walked_until: int = 0
@@ -143,6 +160,7 @@ class DeskState:
     risk: RiskState = field(default_factory=RiskState)
     ledger: Ledger = field(default_factory=Ledger)
     settled: set[str] = field(default_factory=set)
+    oldest_mark: tuple[int, int] = (0, 0)
     events: int = 0
     packed: tuple[int, bytes] = field(default=(-1, b""), repr=False, compare=False)
 
@@ -185,4 +203,5 @@ def fresh_desk(params: DeskParams) -> DeskState:
         venue=RemoteState() if params.remote_venue else VenueState(),
         positions=PositionBook(params.account, params.starting_cash),
         volatility=fresh_volatility(len(params.universe)),
+        agenda=planned(params.splits),
     )

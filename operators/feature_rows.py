@@ -4,26 +4,30 @@ Key     shard
 In      MarketBatch with bars and quote bars
 Out     MarketBatch with `features`, one row for each bar of the feature interval
 State   each family's state per instrument, and what revisions need: two earlier copies, the bars since the older one,
-        and the quote bars that have no bar
+        and the quote bars that have no bar; the last close; corporate actions to come, and the factors of those before
 Time    the bars' own; a revised bar makes its row again and every later row of its instrument, versions one higher
 Silence none: every bar of the interval has a row, NaN where a feature does not speak yet
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from domain.action_records import step_of
 from domain.instruments import Split
 from domain.market import BAR, END, QUOTE_BAR, SECOND, FeatureRows, MarketBatch
 from domain.sessions import SessionTable
-from features.catalogue import price_columns
+from features.catalogue import price_columns, share_columns
+from features.continuity import Factor, continuous, continuous_quotes, factors_at
 from features.evaluate import fresh, run
 from features.family import Family
+from operators.agenda import PRICED, Agenda, heard, planned
 from operators.stage import Stage
 
-PRICES = ("open", "high", "low", "close", "vwap")
+LIVES = PRICED
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -34,6 +38,15 @@ def utc_days(bars: NDArray[np.void]) -> NDArray[np.int32]:
     for row in range(len(bars)):
         days[row] = open_at[row] // (86_400 * SECOND)
     return days
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def note_closes(bars: NDArray[np.void], closes: NDArray[np.float64]) -> None:
+    """Keep the last close of each instrument, where a bar has one."""
+    instrument, close = bars["instrument"], bars["close"]
+    for row in range(len(bars)):
+        if not np.isnan(close[row]):
+            closes[instrument[row]] = close[row]
 
 
 @dataclass(frozen=True)
@@ -85,7 +98,9 @@ class FeatureState:
     """All the memory of one shard.
 
     `earlier` are copies of `families` as of the bars closed at `earlier_at`, `since` the bars after the first of them,
-    `waiting` the quote bars that no bar has been found for. `batches` counts those that brought anything.
+    `waiting` the quote bars that no bar has been found for. `batches` counts those that brought anything. `closes` are
+    the last closes, raw, by instrument; `factors` those of the actions that have taken effect; in a state of a version
+    that knew of splits alone these are None.
     """
 
     families: list[NDArray[np.void]]
@@ -94,6 +109,36 @@ class FeatureState:
     earlier_at: list[int] = field(default_factory=list)
     since: list[Rows] = field(default_factory=list)
     batches: int = 0
+    agenda: Agenda | None = None
+    closes: NDArray[np.float64] | None = None
+    factors: tuple[Factor, ...] = ()
+
+
+def adjust(state: FeatureState, bars: NDArray[np.void], index: Mapping[str, int]) -> None:
+    """Find the factors of the actions that take effect before the last of some bars, which come in order of closing.
+
+    The price before an action is the close of the last bar of its instrument that opened before it. An instrument that
+    had no bar by then has nothing to be continued.
+    """
+    assert state.agenda is not None  # noqa: S101  the step has made it
+    assert state.closes is not None  # noqa: S101  likewise
+    for action in state.agenda.due(int(bars["open_at"].max())):
+        which = index.get(action.instrument)
+        if which is None:
+            continue
+        mine = bars[(bars["instrument"] == which) & (bars["open_at"] < action.effective_at)]
+        mine = mine[~np.isnan(mine["close"])]
+        before = float(state.closes[which])
+        if len(mine):
+            before = float(mine["close"][-1])
+            for factor in state.factors:
+                if factor.instrument == which and factor.effective_at > mine["open_at"][-1]:
+                    before /= factor.price
+        if np.isnan(before):
+            continue
+        step = step_of(action, before)
+        state.closes[which] = before / step.price
+        state.factors = (*state.factors, Factor(which, action.effective_at, step.price, step.shares))
 
 
 class FeatureStage(Stage[FeatureState]):
@@ -105,15 +150,17 @@ class FeatureStage(Stage[FeatureState]):
         self.params = params
         self._columns = sum(len(family.features) for family in params.families)
         self._price_columns = price_columns(params.families)
-        self._splits = [
-            (params.names.index(split.instrument), split.effective_at, float(split.ratio))
-            for split in params.splits
-            if split.instrument in params.names
-        ]
+        self._share_columns = share_columns(params.families)
+        self._index = {name: at for at, name in enumerate(params.names)}
 
     def fresh(self) -> FeatureState:
         """Return the memory of a shard that has seen nothing."""
-        state = FeatureState(self._fresh_families(), np.empty(0, QUOTE_BAR))
+        state = FeatureState(
+            self._fresh_families(),
+            np.empty(0, QUOTE_BAR),
+            agenda=planned(self.params.splits),
+            closes=np.full(self.params.instruments, np.nan),
+        )
         if self.params.revisable_seconds:
             state.earlier, state.earlier_at = [self._fresh_families()], [0]
         return state
@@ -123,6 +170,8 @@ class FeatureStage(Stage[FeatureState]):
 
     def step(self, state: FeatureState, item: MarketBatch) -> list[MarketBatch]:
         """Add the feature rows of the bars that a batch closed."""
+        if item.actions or state.agenda is None:
+            self._hear(state, item)
         if item.bars is None:
             return [item]
         if self.params.quotes and item.quote_bars is not None and len(item.quote_bars):
@@ -131,6 +180,8 @@ class FeatureStage(Stage[FeatureState]):
         wanted = item.bars["interval"] == self.params.interval_seconds
         bars = item.bars if wanted.all() else item.bars[wanted]
         state.batches += bool(len(bars))
+        if len(bars):
+            adjust(state, bars, self._index)
         parts: list[FeatureRows] = []
         start = 0
         for at in self._late(state, bars):
@@ -139,6 +190,20 @@ class FeatureStage(Stage[FeatureState]):
             start = at + 1
         parts.append(self._evaluate(state, bars[start:]))
         return [item._replace(features=_joined(parts))]
+
+    def _hear(self, state: FeatureState, item: MarketBatch) -> None:
+        """Take in what a batch says of corporate actions."""
+        if state.agenda is None:
+            state.agenda, state.closes = Agenda(), np.full(self.params.instruments, np.nan)
+            known = [split for split in self.params.splits if split.instrument in self._index]
+            state.factors = tuple(
+                Factor(
+                    self._index[split.instrument], split.effective_at, float(split.ratio), float(split.ratio)
+                )
+                for split in known
+            )
+        state.agenda = heard(state.agenda, item.actions)
+        state.batches += bool(item.actions)
 
     def changes(self, state: FeatureState) -> int:
         """Return how many batches have brought anything: between them the state stands still."""
@@ -157,16 +222,6 @@ class FeatureStage(Stage[FeatureState]):
         if table is None:
             return utc_days(bars)
         return table.days[table.segment(np.ascontiguousarray(bars["open_at"]))]
-
-    def _factors(self, bars: NDArray[np.void]) -> NDArray[np.float64] | None:
-        """Return the cumulative split ratio at each bar's open; None where every ratio is 1."""
-        factors: NDArray[np.float64] | None = None
-        for which, effective_at, ratio in self._splits:
-            after = (bars["instrument"] == which) & (bars["open_at"] >= effective_at)
-            if after.any():
-                factors = np.ones(len(bars)) if factors is None else factors
-                factors[after] *= ratio
-        return factors
 
     def _matched(self, state: FeatureState, bars: NDArray[np.void]) -> NDArray[np.void]:
         """Return the quote bar of each bar, an empty one where it has none; the others go on waiting while they may."""
@@ -194,31 +249,37 @@ class FeatureStage(Stage[FeatureState]):
         if not len(bars):
             return FeatureRows(bars, np.empty((self._columns, 0)))
         quotes = self._matched(state, bars) if self.params.quotes else np.empty(0, QUOTE_BAR)
-        values = self._run(state.families, bars, quotes)
+        values = self._run(state, state.families, bars, quotes)
+        assert state.closes is not None  # noqa: S101  the step has made it
+        note_closes(bars, state.closes)
         if self.params.revisable_seconds:
             self._remember(state, Rows(bars.copy(), quotes))
         return FeatureRows(bars, values)
 
     def _run(
         self,
+        state: FeatureState,
         families: list[NDArray[np.void]],
         bars: NDArray[np.void],
         quotes: NDArray[np.void],
         alone: bool = False,
     ) -> NDArray[np.float64]:
-        """Step states over bars, made continuous across splits; return the features with prices raw again.
+        """Step states over bars, made continuous across actions; return the features with prices raw again.
+
+        Features that count shares are in those of the bar, too.
 
         `alone` says that the states are those of the bars' one instrument.
         """
-        factors, days = self._factors(bars), self._days(bars)
+        factors, days = factors_at(state.factors, bars), self._days(bars)
         if factors is not None:
-            bars, quotes = _continuous(bars, factors), _continuous_quotes(quotes, factors)
+            bars, quotes = continuous(bars, *factors), continuous_quotes(quotes, *factors)
         if alone:
             bars = bars.copy()
             bars["instrument"] = 0
         values = run(self.params.families, families, bars, days, quotes)
         if factors is not None:
-            values[self._price_columns] /= factors
+            values[self._price_columns] /= factors[0]
+            values[self._share_columns] *= factors[1]
         return values
 
     def _remember(self, state: FeatureState, rows: Rows) -> None:
@@ -251,7 +312,7 @@ class FeatureStage(Stage[FeatureState]):
         for later, until_at in [*enumerate(state.earlier_at[back + 1 :], back + 1), (0, END)]:
             begun = sum(len(part) for part in parts)
             until = int(np.searchsorted(bars["close_at"], until_at, side="right"))
-            parts.append(self._run(copies, bars[begun:until], quotes[begun:until], alone=True).T)
+            parts.append(self._run(state, copies, bars[begun:until], quotes[begun:until], alone=True).T)
             for family, copied in zip(state.earlier[later] if later else state.families, copies, strict=True):
                 family[which] = copied[0]
         changed = bars["close_at"] >= close_at
@@ -295,23 +356,6 @@ class FeatureStage(Stage[FeatureState]):
         made["version"] += 1
         made["known_at"] = known_at
         return made
-
-
-def _continuous(bars: NDArray[np.void], factors: NDArray[np.float64]) -> NDArray[np.void]:
-    made = bars.copy()
-    for name in PRICES:
-        made[name] *= factors
-    made["volume"] /= factors
-    return made
-
-
-def _continuous_quotes(quotes: NDArray[np.void], factors: NDArray[np.float64]) -> NDArray[np.void]:
-    made = quotes.copy()
-    for name in ("bid", "ask", "spread_sum"):
-        made[name] *= factors
-    for name in ("bid_size", "ask_size", "order_flow", "buy_volume", "sell_volume"):
-        made[name] /= factors
-    return made
 
 
 def _joined(parts: list[FeatureRows]) -> FeatureRows:

@@ -9,6 +9,10 @@ from decimal import Decimal
 
 import msgspec
 
+from operators.agenda import Living, lives
+
+LIVES = lives(Living.UNTOUCHED)
+"""What is in a group is a value: it moves with the positions and marks that an action changes, by `set_mark`."""
 ZERO, ONE = Decimal(0), Decimal(1)
 Weights = tuple[tuple[str, Decimal], ...]
 

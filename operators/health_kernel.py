@@ -5,7 +5,8 @@ before the watermark, is carried out at its own instant. So nothing here depends
 instruments, or on a clock.
 
 * mute: no row within `silence_multiple` times the longest gap among the last `RECENT` to 2 `RECENT` rows, five times
-  the median gap (standards.md 6.4), and `silence_min`, whichever is most; only while the regular session lasts;
+  the median gap (standards.md 6.4), and `silence_min`, whichever is most; only while the regular session lasts; a
+  silence that was mute itself doubles what is allowed, and no more;
 * crossed: the best bid is above the best offer for longer than `crossed_max`;
 * gap: a sequence number was left out within a day; over after `gap_clears` without another;
 * degraded: of the last `BUCKETS` buckets of `bucket` ns, more than a share of the rows was refused, and not just a few;
@@ -176,16 +177,28 @@ def _set_silence(memory, which, since, ends_at, rules):  # type: ignore[no-untyp
     memory["mute_at"][which] = NONE
     if memory["rows"][which] < WARM_UP_ROWS:
         return
-    longest = max(memory["longest"][which], memory["longest_before"][which])
-    allowed = max(rules.silence_multiple * longest, MEDIAN_GAPS * memory["median"][which])
-    due_at = since + max(np.int64(allowed), rules.silence_min)
+    due_at = since + _allowed(memory, which, rules)
     if due_at < ends_at:
         memory["mute_at"][which] = due_at
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _learn(memory, which, gap):  # type: ignore[no-untyped-def]
-    """Take a gap between two rows into the rhythm of an instrument."""
+def _allowed(memory, which, rules):  # type: ignore[no-untyped-def]
+    """Return for how long an instrument may be silent (ns)."""
+    longest = max(memory["longest"][which], memory["longest_before"][which])
+    allowed = max(rules.silence_multiple * longest, MEDIAN_GAPS * memory["median"][which])
+    return max(np.int64(allowed), rules.silence_min)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _learn(memory, which, gap, was_mute, rules):  # type: ignore[no-untyped-def]
+    """Take a gap between two rows into the rhythm of an instrument.
+
+    A silence that was called mute counts for no more than doubles what is allowed: it may be a fault, or the rhythm
+    may have slowed.
+    """
+    if was_mute:
+        gap = min(gap, 2 * _allowed(memory, which, rules) // rules.silence_multiple)
     if memory["rows"][which] % RECENT == 0:
         memory["longest_before"][which] = memory["longest"][which]
         memory["longest"][which] = 0
@@ -287,7 +300,8 @@ def watch(  # type: ignore[no-untyped-def]
                 now, cause = now | 1 << GAP, GAP
                 memory["clear_at"][which] = at + rules.gap_clears
         if memory["rows"][which] > 0 and open_now and memory["last_at"][which] >= begins_at:
-            _learn(memory, which, at - memory["last_at"][which])
+            was_mute = (before >> MUTE) & 1 != 0
+            _learn(memory, which, at - memory["last_at"][which], was_mute, rules)
         memory["rows"][which] += 1
         memory["last_at"][which] = at
         memory["good"][which, memory["place"][which]] += 1

@@ -9,14 +9,18 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, NamedTuple
 
+from domain.action_records import ActionRecord
 from domain.controls import Control
+from domain.corporate_actions import ActionKind
 from domain.decisions import Check, Outcome
 from domain.market import END
 from domain.orders import Intent
+from operators.agenda import Living, lives
 from operators.compliance_rules import ComplianceParams
 from operators.compliance_view import Approval, Override
 from operators.decision_records import Score
 
+LIVES = lives(Living.ADJUSTS, {Living.UNTOUCHED: (ActionKind.RENAME,)})
 OVERRIDE_FIELDS = ("maker", "verifier", "seconds")
 
 
@@ -74,6 +78,17 @@ class HoldQueue:
         return [held for held in gone if not held.refused]
 
 
+def adjust(queue: HoldQueue, action: ActionRecord) -> list[Held]:
+    """Take out what waits in an action's instrument, and return the holds among it.
+
+    A person has judged, or is to judge, a price and a quantity of before: the strategy asks anew.
+    """
+    gone = [held for held in queue.waiting.values() if held.intent.symbol == action.instrument]
+    for held in gone:
+        del queue.waiting[held.intent.cl_ord_id]
+    return [held for held in gone if not held.refused]
+
+
 def failing(checks: tuple[Check, ...]) -> frozenset[str]:
     """Return the checks that hold or reject an intent."""
     return frozenset(check.check for check in checks if check.outcome in (Outcome.HOLD, Outcome.REJECT))
@@ -104,6 +119,10 @@ def override_of(queue: HoldQueue, params: ComplianceParams, control: Control) ->
     ):
         raise ValueError(
             "an override needs three persons: who asks, who verifies for risk, and who authorises"
+        )
+    if given["verifier"] == held.intent.trader:
+        raise ValueError(
+            f"who verifies for risk is another than who trades; {given['verifier']} trades the order"
         )
     if given["verifier"] not in params.approvers:
         raise ValueError(

@@ -9,6 +9,9 @@ from typing import Any
 from domain.market import SECOND
 from operators.limits import ACTIONS, MEASURES, WINDOW_SECONDS, Limit, LimitError, LimitTable, Measure
 
+CHANGE_FIELDS = ("limit_id", "hard", "soft", "until", "maker", "checker", "rationale")
+NUMBER_MAX = Decimal("1E18")
+
 
 def limit_table(
     rows: Iterable[Mapping[str, Any]], defaults: Mapping[str, Any] | None = None, firm: str = "firm"
@@ -21,13 +24,67 @@ def limit_table(
     return LimitTable([_limit({**(defaults or {}), **row}) for row in rows], firm)
 
 
+def changed_table(table: LimitTable, change: Mapping[str, Any], at: int) -> LimitTable:
+    """Return the table with one more version of a row, valid from `at` (ns UTC); no other row is touched.
+
+    `change` has limit_id, hard, soft (None: as it was, and at most `hard`), until (None: for good, else an instant as
+    rows have them), maker, checker and rationale. Raises LimitError where there is no such row, where a person is
+    missing or is both, or where the row would not make sense.
+    """
+    whole_change(change)
+    name, maker, checker = (
+        str(change["limit_id"]),
+        str(change["maker"]).strip(),
+        str(change["checker"]).strip(),
+    )
+    if not maker or not checker or maker == checker:
+        raise LimitError(f"maker and checker are two persons; {maker!r} and {checker!r} were given")
+    standing = named(table, name)
+    hard = number(name, "hard", change["hard"], MEASURES[standing.measure].whole)
+    soft = change["soft"]
+    if soft is None:
+        soft = None if standing.soft is None else min(standing.soft, hard)
+    made = plain(standing) | {
+        "hard": hard,
+        "soft": soft,
+        "version": max(row.version for row in table.rows if row.key == standing.key) + 1,
+        "valid_from": at,
+        "maker": maker,
+        "checker": checker,
+        "rationale": change["rationale"],
+        "temporary_until": change["until"],
+    }
+    return limit_table([*map(plain, table.rows), made], firm=table.firm)
+
+
+def whole_change(change: Mapping[str, Any]) -> None:
+    """Refuse a change that has other fields than one has; raises LimitError."""
+    if set(change) != set(CHANGE_FIELDS):
+        raise LimitError(f"a change of a limit has {', '.join(CHANGE_FIELDS)}; {change!r} was given")
+
+
+def named(table: LimitTable, limit_id: str) -> Limit:
+    """Return the newest standing version of a row; raises LimitError, with the nearest names, where there is none."""
+    found = [row for row in table.rows if row.limit_id == limit_id and row.temporary_until is None]
+    if not found:
+        names = sorted({row.limit_id for row in table.rows})
+        near = difflib.get_close_matches(limit_id, names, 3) or names[:5]
+        raise LimitError(f"no limit {limit_id!r}; the nearest: {', '.join(near)}")
+    return max(found, key=lambda row: row.version)
+
+
+def plain(row: Limit) -> dict[str, Any]:
+    """Return a row as `limit_table` reads it."""
+    return {name: getattr(row, name) for name in row.__struct_fields__}
+
+
 def _limit(row: Mapping[str, Any]) -> Limit:
     name = str(row.get("limit_id", "without limit_id"))
     measure = _measure(name, row)
     values = {field: value for field, value in row.items() if value is not None}
     for field, value in values.items():
         if field in ("hard", "soft"):
-            values[field] = _number(name, field, value, measure.whole)
+            values[field] = number(name, field, value, measure.whole)
         elif field in ("version", "window_seconds", "action"):
             if type(value) is not int:
                 raise LimitError(f"limit {name}: {field} is a whole number; {value!r} was given")
@@ -92,17 +149,19 @@ def _refuse_nonsense(limit: Limit, measure: Measure) -> None:
             raise LimitError(f"limit {limit.limit_id}: {rule}; {given!r} was given")
 
 
-def _number(name: str, field: str, given: Any, whole: bool) -> Decimal:
-    """Return an amount as an exact number of at least 0."""
+def number(name: str, field: str, given: Any, whole: bool = False) -> Decimal:
+    """Return an amount as an exact number of at least 0, and of at most 1E18; raises LimitError."""
     fits = isinstance(given, (int, float, Decimal, str)) and not isinstance(given, bool)
     try:
-        number = Decimal(str(given)) if fits else Decimal("NaN")
+        amount = Decimal(str(given)) if fits else Decimal("NaN")
     except ArithmeticError:
-        number = Decimal("NaN")
-    if not number.is_finite() or number < 0 or (whole and number != int(number)):
+        amount = Decimal("NaN")
+    if not amount.is_finite() or amount < 0 or (whole and amount != int(amount)):
         kind = "a whole number" if whole else "a number"
         raise LimitError(f"limit {name}: {field} is {kind} of at least 0; {given!r} was given")
-    return number
+    if amount > NUMBER_MAX:
+        raise LimitError(f"limit {name}: {field} is at most {NUMBER_MAX:E}; {given!r} was given")
+    return amount
 
 
 def instant(what: str, given: Any) -> int:

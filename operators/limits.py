@@ -9,7 +9,7 @@ intent, and what is missing although it is mandatory (PT-03).
 """
 
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -45,7 +45,9 @@ MEASURES = {
         Measure("order_notional", "currency", (*PRODUCT_SCOPES, "account", "strategy")),
         Measure("window_quantity", "units", ("account", "strategy"), windowed=True, whole=True),
         Measure("window_notional", "currency", ("account", "strategy", "firm"), windowed=True),
-        Measure("message_rate", "messages/second", ("account", "strategy", "firm"), whole=True),
+        Measure(
+            "message_rate", "messages/second", ("account", "strategy", "firm", *PRODUCT_SCOPES), whole=True
+        ),
         Measure("position_long", "units", BOOK_SCOPES, whole=True),
         Measure("position_short", "units", BOOK_SCOPES, whole=True),
         Measure("open_notional", "currency", BOOK_SCOPES),
@@ -170,7 +172,8 @@ class Bound(msgspec.Struct, frozen=True):
     """A limit as it meets one intent: `scope` names whose it is (`account:main`), `level` its scope type.
 
     `limit` is `hard` as a float, `divisor` what a share of it is taken by (1 where it is 0), `window` a span
-    in ns, 0 for none. `start` is soft where there is one and hard else, `start_limit` that as a float.
+    in ns, 0 for none. `start` is soft where there is one and hard else, `start_limit` that as a float. `named` says
+    that the row names the instrument, `since` when it began to be valid (ns UTC).
     """
 
     scope: str
@@ -182,6 +185,8 @@ class Bound(msgspec.Struct, frozen=True):
     window: int
     start: Decimal = Decimal(0)
     start_limit: float = 0.0
+    named: bool = False
+    since: int = 0
 
 
 class Window(NamedTuple):
@@ -306,7 +311,53 @@ def _bound(row: Limit, scope_type: str, name: str) -> Bound:
     span = row.window_seconds * SECOND
     scope, divisor = f"{scope_type}:{name}", row.hard or Decimal(1)
     start = row.hard if row.soft is None else row.soft
-    return Bound(scope, scope_type, row.hard, row.soft, float(row.hard), divisor, span, start, float(start))
+    own = scope_type == "instrument" or row.instrument != ANY
+    return Bound(
+        scope,
+        scope_type,
+        row.hard,
+        row.soft,
+        float(row.hard),
+        divisor,
+        span,
+        start,
+        float(start),
+        own,
+        row.valid_from,
+    )
+
+
+def in_units(sheet: Sheet, splits: Sequence[tuple[int, Decimal]]) -> Sheet:
+    """Return a sheet whose limits in units of this one instrument are in those of after its splits (at, ratio).
+
+    A row that began to be valid after a split was written in its units. Rows for any instrument stay: they bound
+    orders, not this company's shares.
+    """
+
+    def restated(bound: Bound) -> Bound:
+        ratio = Decimal(1)
+        for effective_at, each in splits:
+            ratio *= each if bound.named and effective_at > bound.since else 1
+        hard, start = bound.hard * ratio, bound.start * ratio
+        return msgspec.structs.replace(
+            bound,
+            hard=hard,
+            soft=None if bound.soft is None else bound.soft * ratio,
+            limit=float(hard),
+            divisor=hard or Decimal(1),
+            start=start,
+            start_limit=float(start),
+        )
+
+    bounds = {
+        name: tuple(map(restated, found)) if MEASURES[name].unit == "units" else found
+        for name, found in sheet.bounds.items()
+    }
+    windows = tuple(
+        window._replace(quantity=None if window.quantity is None else restated(window.quantity))
+        for window in sheet.windows
+    )
+    return sheet._replace(bounds=bounds, windows=windows)
 
 
 def _windows(bounds: dict[str, tuple[Bound, ...]], instrument: str) -> tuple[Window, ...]:

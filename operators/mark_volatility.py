@@ -10,6 +10,10 @@ from decimal import Decimal
 import numpy as np
 from numpy.typing import NDArray
 
+from domain.action_records import Step
+from operators.agenda import PRICED
+
+LIVES = PRICED
 DECAY = 0.94
 DIGITS = Decimal("1E-9")
 MINUTES_PER_YEAR = 252 * 390
@@ -50,9 +54,10 @@ class MarkVolatility:
         """Begin the next session without a price."""
         self.prices[:] = np.nan
 
-    def split(self, which: int, ratio: Decimal) -> None:
-        """Divide the price of an instrument by a split's ratio."""
-        self.prices[which] /= float(ratio)
+
+def adjust(volatility: MarkVolatility, which: int, step: Step) -> None:
+    """Bring the last price of an instrument over an action by the step of its mark; moves are fractions and stay."""
+    volatility.prices[which] /= step.price
 
 
 def fresh_volatility(instruments: int) -> MarkVolatility:

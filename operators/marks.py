@@ -6,10 +6,13 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from domain.action_records import ActionRecord, Step, step_of
 from domain.instruments import Instrument
 from domain.market import Condition, Kind, Ticks, row_count
 from domain.money import exact_price
+from operators.agenda import PRICED
 
+LIVES = PRICED
 MARK = np.dtype(
     [
         ("bid", np.float64),
@@ -37,7 +40,7 @@ def fresh_marks(instruments: int) -> NDArray[np.void]:
     return marks
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, error_model="numpy")
 def scan(  # type: ignore[no-untyped-def]
     known_at,
     instrument,
@@ -121,10 +124,18 @@ class Cursor:
         return bool(stopped)
 
 
-def split_mark(marks: NDArray[np.void], which: int, ratio: Decimal) -> None:
-    """Divide the prices of an instrument's mark by a split's ratio."""
+def adjust(marks: NDArray[np.void], which: int, action: ActionRecord) -> Step:
+    """Bring an instrument's mark over an action, by the prior close, or the last trade where there is none.
+
+    Return the step that was made.
+    """
+    before = float(marks["prior_close"][which])
+    step = step_of(action, before if before > 0 else float(marks["last"][which]))
     for name in ("bid", "ask", "last", "prior_close"):
-        marks[name][which] /= float(ratio)
+        marks[name][which] /= step.price
+    for name in ("bid_size", "ask_size"):
+        marks[name][which] *= step.shares
+    return step
 
 
 def moves_last(ticks: Ticks, row: int) -> bool:

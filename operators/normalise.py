@@ -3,17 +3,20 @@
 Key     shard
 In      MarketBatch with ticks as they were received
 Out     MarketBatch with the good rows, `flags` set, and each refused row in `malformed` with its reason
-State   per instrument: last event time and last sequence by kind of row, last good price, price under suspicion, halted
+State   per instrument: last event time and last sequence by kind of row, last good price, price under suspicion,
+        halted; corporate actions to come
 Time    the row's own; a row that happened before an earlier one of its instrument and kind is flagged as regressing
 Silence never: rows in = rows out + rows refused, checked for every batch
 """
 
 from dataclasses import dataclass
 
+import msgspec
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from domain.action_records import ActionRecord, step_of
 from domain.instruments import Split
 from domain.market import (
     Condition,
@@ -28,8 +31,10 @@ from domain.market import (
     select,
 )
 from domain.sessions import SessionTable
+from operators.agenda import PRICED, Agenda, heard, stretches
 from operators.stage import Stage
 
+LIVES = PRICED
 REASONS = (
     "good",
     "not_finite",
@@ -93,10 +98,33 @@ class NormaliseParams:
 
 @dataclass
 class NormaliseState:
-    """All the memory of one shard; `splits_done` of the splits, in order of effect, have been applied."""
+    """All the memory of one shard.
+
+    In a state of a version that knew of splits alone `agenda` is None, and the first `splits_done` are over.
+    """
 
     instruments: NDArray[np.void]
     splits_done: int = 0
+    agenda: Agenda | None = None
+
+
+def adjust(memory: NDArray[np.void], which: int, action: ActionRecord) -> None:
+    """Bring an instrument's last good price, and the one under suspicion, over an action."""
+    step = step_of(action, float(memory["price"][which]))
+    for name in ("price", "suspect"):
+        memory[name][which] /= step.price
+
+
+def refusal(agenda: Agenda, action: ActionRecord) -> str:
+    """Say why an action cannot be carried out any more, in a word; empty where it can."""
+    if action.known_at > action.effective_at:
+        return "action_known_after_its_effect"
+    if any(known.action_id == action.action_id for known in agenda.waiting):
+        return "action_id_used_before"
+    open_still = {known.action_id for known in agenda.waiting if known.effective_at > action.known_at}
+    if action.corrects and action.corrects not in open_still:
+        return "action_corrects_nothing_to_come"
+    return ""
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -221,8 +249,7 @@ class Normalise(Stage[NormaliseState]):
 
     def __init__(self, params: NormaliseParams) -> None:
         self.params = params
-        ours = (split for split in params.splits if split.instrument in params.names)
-        self._splits = tuple(sorted(ours, key=lambda split: (split.effective_at, split.instrument)))
+        self._index = {name: at for at, name in enumerate(params.names)}
 
     def fresh(self) -> NormaliseState:
         """Return the memory of a shard that has seen nothing."""
@@ -230,18 +257,20 @@ class Normalise(Stage[NormaliseState]):
 
     def step(self, state: NormaliseState, item: MarketBatch) -> list[MarketBatch]:
         """Judge a batch; answer with its good rows and the refused ones."""
+        item = self._gate(state, item)
         ticks, count = item.ticks, row_count(item.ticks)
         if count == 0:
             return [item]
         flags = np.empty(count, np.uint32)
         verdicts = np.empty(count, np.uint8)
-        refused = start = 0
-        while start < count:
-            stop = self._before_split(state, ticks, start)
+        refused = 0
+        assert state.agenda is not None  # noqa: S101  the gate has made it
+        for start, stop, actions in stretches(state.agenda, ticks.known_at, self._index):
+            for which, action in actions:
+                adjust(state.instruments, which, action)
             refused += self._judge(
                 state, select(ticks, slice(start, stop)), flags[start:stop], verdicts[start:stop]
             )
-            start = stop
         ticks = ticks._replace(flags=flags)
         if not refused:
             return [item._replace(ticks=ticks)]
@@ -253,18 +282,26 @@ class Normalise(Stage[NormaliseState]):
             )
         return [item._replace(ticks=good, malformed=item.malformed + entries)]
 
-    def _before_split(self, state: NormaliseState, ticks: Ticks, start: int) -> int:
-        """Apply the splits that are due at row `start`; return the row before which the next one is not."""
-        while state.splits_done < len(self._splits):
-            split = self._splits[state.splits_done]
-            due = int(np.searchsorted(ticks.known_at, split.effective_at))
-            if due > start:
-                return min(due, row_count(ticks))
-            which = self.params.names.index(split.instrument)
-            for name in ("price", "suspect"):
-                state.instruments[name][which] /= float(split.ratio)
-            state.splits_done += 1
-        return row_count(ticks)
+    def _gate(self, state: NormaliseState, item: MarketBatch) -> MarketBatch:
+        """Let the corporate actions pass that can still be carried out; the others leave as malformed.
+
+        After this stage every action is known before it takes effect, and what it corrects has not happened.
+        """
+        state.agenda = heard(state.agenda, (), self.params.splits, state.splits_done)
+        refused: list[Malformed] = []
+        passed: list[ActionRecord] = []
+        for action in item.actions:
+            why = refusal(state.agenda, action)
+            if why:
+                place = f"{action.instrument}:action:{action.action_id}"
+                raw = repr(msgspec.to_builtins(action))
+                refused.append(Malformed(action.source, place, why, raw, action.known_at))
+            else:
+                state.agenda.take([action])
+                passed.append(action)
+        if not item.actions:
+            return item
+        return item._replace(actions=tuple(passed), malformed=item.malformed + tuple(refused))
 
     def _judge(
         self, state: NormaliseState, ticks: Ticks, flags: NDArray[np.uint32], verdicts: NDArray[np.uint8]

@@ -17,12 +17,16 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import NamedTuple
 
+from domain.action_records import ActionRecord
 from domain.market import END
 from domain.order_messages import OrderRequest, Report, RequestKind
 from domain.orders import Order, OrdStatus
+from operators import orders
+from operators.agenda import Living, lives
+from operators.order_bookings import bookings, breaks_of
 from operators.order_requests import ask, miss, overdue_at
 from operators.order_rules import BREAKS, Applied
-from operators.orders import Booking, OrderState, apply_report, bookings, breaks_of, name_of
+from operators.orders import Booking, OrderState, apply_report, name_of
 from operators.reconciliation import (
     DESK,
     DROP_COPY,
@@ -34,6 +38,8 @@ from operators.reconciliation import (
     open_breaks,
     words_of,
 )
+
+LIVES = lives(Living.ADJUSTS)
 
 
 class Change(NamedTuple):
@@ -74,6 +80,21 @@ def leave(ledger: Ledger, order_id: str) -> None:
     """Let go of an order of which nothing more is expected."""
     for part in (ledger.orders, ledger.booked, ledger.told):
         part.pop(order_id, None)
+
+
+def adjust(ledger: Ledger, action: ActionRecord, tick_size: Decimal) -> dict[str, bool]:
+    """Restate every order of an action's instrument; say by OrderID whether it goes on.
+
+    What was booked is in the new units with the books themselves, so that nothing is booked by that.
+    """
+    made: dict[str, bool] = {}
+    for order_id, state in ledger.orders.items():
+        if state.order.symbol != action.instrument:
+            continue
+        made[order_id] = orders.adjust(state, action, tick_size)
+        if order_id in ledger.booked:
+            ledger.booked[order_id] = bookings(state)
+    return made
 
 
 def take(ledger: Ledger, report: Report) -> Taken:

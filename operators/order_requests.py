@@ -17,10 +17,13 @@ from typing import NamedTuple
 from domain.envelope import record_id
 from domain.order_messages import OrderRequest, RequestKind
 from domain.orders import ENDED, FINAL, OrdStatus
+from operators.agenda import Living, lives
 from operators.order_rules import winning
-from operators.orders import OrderState
+from operators.orders import OrderState, terms_of
 
 PATIENCE_MAX = 8
+LIVES = lives(Living.UNTOUCHED)
+"""What was asked stays as it was asked; its terms are read in the units in force (`operators.orders.terms_of`)."""
 _STATUS_OF = {RequestKind.CANCEL: OrdStatus.PENDING_CANCEL, RequestKind.REPLACE: OrdStatus.PENDING_REPLACE}
 
 
@@ -96,7 +99,11 @@ def standing(state: OrderState) -> OrdStatus:
 
 def exposed_qty(state: OrderState) -> int:
     """Return how much may still be filled at most: of old and new quantity the larger (invariant 5)."""
-    pending = [request.order_qty for request in unanswered(state) if request.kind is RequestKind.REPLACE]
+    pending = [
+        terms_of(state, request).order_qty
+        for request in unanswered(state)
+        if request.kind is RequestKind.REPLACE
+    ]
     if state.status in FINAL and not pending:
         return max(0, state.gap)
     return max(0, max([state.order_qty, *pending]) - state.cum_qty)
@@ -108,8 +115,8 @@ def overdue_at(state: OrderState, timeout: int) -> Overdue | None:
     A question is asked again until it is answered, each time after twice the time of before, up to `PATIENCE_MAX` times
     the `timeout`.
     """
-    owed = _owed(state)
-    if owed is None:
+    waits = owed(state)
+    if waits is None:
         return None
     asked = [
         request.transact_time
@@ -117,11 +124,11 @@ def overdue_at(state: OrderState, timeout: int) -> Overdue | None:
         if request.kind is RequestKind.STATUS and name not in state.answered
     ]
     patience = min(PATIENCE_MAX, 2 ** len(asked))
-    return Overdue(max([owed.since, *asked[-1:]]) + timeout * patience, owed.text)
+    return Overdue(max([waits.since, *asked[-1:]]) + timeout * patience, waits.text)
 
 
-def _owed(state: OrderState) -> Overdue | None:
-    """Return since when the venue owes something."""
+def owed(state: OrderState) -> Overdue | None:
+    """Return since when (ns UTC) the venue owes something, and what; None where it owes nothing."""
     if not state.reports:
         return Overdue(state.order.transact_time, "the order was not acknowledged")
     waiting = unanswered(state)

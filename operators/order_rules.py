@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from decimal import Decimal
 from enum import StrEnum
 
-from domain.orders import FINAL, IDLE, ExecType, Execution, OrdStatus
+from domain.market import END
+from domain.orders import ENDED, FINAL, IDLE, ExecType, Execution, OrdStatus
 
 _ALL = frozenset(OrdStatus)
 _LATER = _ALL - {OrdStatus.PENDING_NEW}
@@ -30,7 +31,7 @@ TRANSITIONS: dict[OrdStatus, frozenset[OrdStatus]] = {
 
 The table is closed under reports left out: where A leads to B and B to C, A leads to C, so that a report that comes
 late or never does no harm. What a bust, a correction or a replace makes of a filled order is `level_before`; what
-revives an order that has ended is a restatement alone (`REVIVING`)."""
+revives an order that has ended is a restatement alone (`may_follow_end`)."""
 
 PAIRS: dict[ExecType, frozenset[OrdStatus]] = {
     ExecType.PENDING_NEW: frozenset({OrdStatus.PENDING_NEW}),
@@ -75,8 +76,6 @@ PRECEDENCE: dict[OrdStatus, int] = {
 }
 """Which status is said where several hold at once, the highest (5.1, FIX Appendix D)."""
 
-REVIVING = frozenset({ExecType.RESTATED})
-"""Kinds of report after which an order that has ended may work again (Appendix D, group E)."""
 AMENDING = frozenset({ExecType.TRADE_CANCEL, ExecType.TRADE_CORRECT})
 FILLING = frozenset({ExecType.TRADE, ExecType.TRADE_CORRECT})
 _FIRST = frozenset({ExecType.PENDING_NEW, ExecType.NEW})
@@ -159,6 +158,38 @@ def level_before(status: OrdStatus, report: Execution) -> OrdStatus:
     if report.cum_qty:
         return OrdStatus.PARTIALLY_FILLED
     return OrdStatus.NEW
+
+
+def filled_range(status: OrdStatus, order_qty: int) -> tuple[int, int]:
+    """Return how much of an order may be filled at least and at most in a status (units)."""
+    if status in _NOT_FILLED:
+        return 0, 0
+    if status is OrdStatus.PARTIALLY_FILLED:
+        return 1, max(1, order_qty - 1)
+    if status is OrdStatus.FILLED:
+        return order_qty, END
+    return 0, END
+
+
+def may_refuse(status: OrdStatus, said: OrdStatus) -> bool:
+    """Say whether the refusal of a cancel or a replace may give `said` as the state of an order that is in `status`.
+
+    A venue that has forgotten an order that is over says Rejected, and so it does of one that never came there.
+    """
+    if said is OrdStatus.REJECTED:
+        return status in ENDED or status is OrdStatus.PENDING_NEW
+    return said is status if status in ENDED else status is not OrdStatus.FILLED or said not in ENDED
+
+
+def may_follow_end(status: OrdStatus, report: Execution) -> bool:
+    """Say whether a report about an order that has ended gives its status: a restatement, or the same one told again.
+
+    A venue may take up again what it has cancelled or let expire (Appendix D, group E), and nothing that it rejected.
+    """
+    if report.ord_status is status:
+        return report.exec_type in {ExecType.ORDER_STATUS, ExecType.RESTATED}
+    revived = report.ord_status not in {OrdStatus.PENDING_NEW, OrdStatus.REJECTED}
+    return report.exec_type is ExecType.RESTATED and status is not OrdStatus.REJECTED and revived
 
 
 def disagreement(status: OrdStatus, cum_qty: int, report: Execution) -> Applied | None:

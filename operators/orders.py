@@ -20,35 +20,57 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from domain.envelope import record_id
+import msgspec
+
+from domain.action_records import ActionRecord
+from domain.corporate_actions import RATIOS
+from domain.market import END
 from domain.order_messages import OrderCancelReject, OrderReport, OrderRequest, Report, RequestKind
 from domain.orders import ENDED, FINAL, IDLE, ExecType, Execution, Order, OrdStatus
+from operators.agenda import Living, lives
 from operators.order_rules import (
     AMENDING,
-    BREAKS,
-    REVIVING,
+    TRANSITIONS,
     Applied,
     average_fits,
     contradiction,
     disagreement,
+    filled_range,
+    may_follow_end,
+    may_refuse,
 )
+from operators.restatements import Restatement, in_units, restate
 
+LIVES = lives(Living.ADJUSTS)
 _PENDING = frozenset({OrdStatus.PENDING_CANCEL, OrdStatus.PENDING_REPLACE})
 _NAMES_ORIGINAL = frozenset({ExecType.PENDING_CANCEL, ExecType.PENDING_REPLACE, ExecType.CANCELED})
 """Kinds of report that answer a request: OrigClOrdID(41) is the one in force, ClOrdID(11) the request's own."""
 _PENDING_KINDS = frozenset({ExecType.PENDING_CANCEL, ExecType.PENDING_REPLACE})
 _TERMS_CHANGE = frozenset({ExecType.REPLACED, ExecType.RESTATED, ExecType.ORDER_STATUS})
-_SMALLEST = Decimal("0.00000001")
+_SAID = ("exec_type", "ord_status", "last_qty", "last_px", "cum_qty")
 _ZERO = Decimal(0)
+_ONE = Decimal(1)
 
 
 class Fill(NamedTuple):
-    """A fill: quantity, price and fee; `amended_by` names the bust or correction, empty while it stands."""
+    """A fill as it was made: quantity, price and fee; `amended_by` names the bust or correction, empty while it stands.
+
+    `restated` is how many restatements were in force then: it is in the units of after those.
+    """
 
     quantity: int
     price: Decimal
     commission: Decimal
     amended_by: str = ""
+    restated: int = 0
+
+
+class Booking(NamedTuple):
+    """What is to stand in the books for an order: signed in the order's direction."""
+
+    quantity: int
+    price: Decimal
+    commission: Decimal
 
 
 @dataclass
@@ -59,12 +81,15 @@ class OrderState:
     to: the terms in force, `fills` by ExecID, `orphans` (busts and corrections of fills that are not here, by
     ExecRefID), `claimed_qty` (the last CumQty of the venue), and what a status report told of fills that are not here
     (`imputed_qty` and its value). `unknown_since` (ns UTC) is when an acknowledgement was missed.
+    `restatements` are corporate actions since the order was sent, each read before the first report of after it;
+    `ratios` is by how much each has multiplied what was filled. `order` and `fills` stay in the units that they had.
     """
 
     order: Order
     requests: dict[str, OrderRequest] = field(default_factory=dict)
     reports: list[tuple[int, str, Report]] = field(default_factory=list)
     unknown_since: int | None = None
+    restatements: list[Restatement] = field(default_factory=list)
     answers: dict[str, Applied] = field(init=False)
     answered: set[str] = field(init=False)
     status: OrdStatus = field(init=False)
@@ -78,6 +103,7 @@ class OrderState:
     claimed_qty: int = field(init=False)
     imputed_qty: int = field(init=False)
     imputed_value: Decimal = field(init=False)
+    ratios: list[Decimal] = field(init=False)
 
     def __post_init__(self) -> None:
         """Be an order of which nothing was said."""
@@ -85,6 +111,7 @@ class OrderState:
 
     def __setstate__(self, stored: dict[str, Any]) -> None:
         """Be what was stored, also by a version that kept only what the reports came to."""
+        self.restatements, self.ratios = [], []
         if "early" not in stored:
             self.__dict__.update(stored)
             return
@@ -96,11 +123,16 @@ class OrderState:
 
     def forget(self) -> None:
         """Be what the order was before any report."""
-        self.answers, self.answered, self.fills, self.orphans = {}, set(), {}, {}
+        self.answers, self.answered, self.fills, self.orphans, self.ratios = {}, set(), {}, {}, []
         self.status, self.cl_ord_id = OrdStatus.PENDING_NEW, self.order.cl_ord_id
         self.order_qty, self.price = self.order.order_qty, self.order.price
         self.filled_qty = self.claimed_qty = self.imputed_qty = 0
         self.filled_value = self.imputed_value = _ZERO
+
+    @property
+    def in_force(self) -> Order:
+        """Return the order with the terms that are in force."""
+        return msgspec.structs.replace(self.order, order_qty=self.order_qty, price=self.price)
 
     @property
     def cum_qty(self) -> int:
@@ -158,7 +190,8 @@ def apply_report(state: OrderState, report: Report) -> Applied:
         return _again(state, name, report)
     place = (report.sequence, name, report)
     behind = bool(state.reports) and place[:2] < state.reports[-1][:2]
-    insort(state.reports, place, key=_place)
+    behind = behind or any(report.transact_time < one.action.effective_at for one in state.restatements)
+    insort(state.reports, place, key=lambda entry: entry[:2])
     if behind:
         read_again(state)
     else:
@@ -171,10 +204,42 @@ def read_again(state: OrderState) -> None:
     state.forget()
     for _, name, report in state.reports:
         state.answers[name] = _read(state, report)
+    _restate_until(state, END)
 
 
-def _place(entry: tuple[int, str, Report]) -> tuple[int, str]:
-    return entry[:2]
+def adjust(state: OrderState, action: ActionRecord, tick_size: Decimal) -> bool:
+    """Restate an order through a corporate action; say whether it goes on. The value of its fills stays."""
+    state.restatements.append(Restatement(action, tick_size))
+    if any(report.transact_time >= action.effective_at for _, _, report in state.reports):
+        read_again(state)
+    return _restate_until(state, END)
+
+
+def _restate_until(state: OrderState, until: int) -> bool:
+    """Read the actions that had taken effect by an instant (ns UTC); say whether the order outlives them."""
+    goes_on = True
+    while len(state.ratios) < len(state.restatements):
+        action, tick_size = state.restatements[len(state.ratios)]
+        if action.effective_at > until:
+            break
+        made = restate(state.in_force, state.cum_qty, action, tick_size)
+        goes_on = goes_on and made.lives
+        ratio = action.ratio if made.lives and action.kind in RATIOS else _ONE
+        state.order_qty, state.price = made.order.order_qty, made.order.price
+        filled = in_units(state.filled_qty, ratio)
+        state.filled_qty, state.imputed_qty = filled, made.cum_qty - filled
+        state.claimed_qty = in_units(state.claimed_qty, ratio)
+        state.ratios.append(ratio)
+    return goes_on
+
+
+def terms_of(state: OrderState, request: OrderRequest) -> Order:
+    """Return the order as a replace asks for it, in the units that are in force."""
+    asked = msgspec.structs.replace(state.order, order_qty=request.order_qty, price=request.price)
+    for action, tick_size in state.restatements[: len(state.ratios)]:
+        if action.effective_at > request.transact_time:
+            asked = restate(asked, 0, action, tick_size).order
+    return asked
 
 
 def _same_order(state: OrderState, report: Report) -> bool:
@@ -183,11 +248,8 @@ def _same_order(state: OrderState, report: Report) -> bool:
     same = report.order_id == order.order_id and (
         report.cl_ord_id == order.cl_ord_id or report.cl_ord_id in state.requests
     )
-    same = same and (report.account, report.strategy, report.symbol) == (
-        order.account,
-        order.strategy,
-        order.symbol,
-    )
+    owner = (order.account, order.strategy, order.symbol)
+    same = same and (report.account, report.strategy, report.symbol) == owner
     return same and (isinstance(report, OrderCancelReject) or report.side is order.side)
 
 
@@ -195,17 +257,14 @@ def _again(state: OrderState, name: str, report: Report) -> Applied:
     """Answer a report whose name was seen before: the same one again, or another one under its name."""
     known = next((each for _, own, each in state.reports if own == name), report)
     if isinstance(known, Execution) and isinstance(report, Execution):
-        same = _said(known) == _said(report)
+        same = all(getattr(known, name) == getattr(report, name) for name in _SAID)
         return Applied.REPEATED if same else Applied.EXEC_ID_REUSED
     return Applied.REPEATED
 
 
-def _said(report: Execution) -> tuple[object, ...]:
-    return (report.exec_type, report.ord_status, report.last_qty, report.last_px, report.cum_qty)
-
-
 def _read(state: OrderState, report: Report) -> Applied:
     """Read the next report in order."""
+    _restate_until(state, report.transact_time)
     if isinstance(report, OrderCancelReject):
         return _refused(state, report)
     wrong = contradiction(report)
@@ -230,12 +289,14 @@ def _follow_terms(state: OrderState, report: Execution) -> Applied | None:
     if report.exec_type in {ExecType.CANCELED, ExecType.REPLACED}:
         state.answered.add(report.cl_ord_id)
     waits = report.exec_type in _PENDING_KINDS and named == report.cl_ord_id
+    asked = state.order_qty
     if request is not None and request.kind is RequestKind.REPLACE and not waits:
-        state.cl_ord_id, state.price = named, request.price
+        terms = terms_of(state, request)
+        # a quantity above what was asked is what was filled by then: all of it may have been busted since
+        amended = report.order_qty if named != state.cl_ord_id else report.cum_qty
+        asked = max(terms.order_qty, amended)
+        state.cl_ord_id, state.price = named, terms.price
         state.answered.add(named)
-        asked = max(request.order_qty, report.cum_qty)
-    else:
-        asked = state.order_qty
     if isinstance(report, OrderReport) and report.price is not None:
         state.price = report.price
     same = report.order_qty in {state.order_qty, asked}
@@ -247,7 +308,7 @@ def _count(state: OrderState, report: Execution) -> Applied | None:
     """Take in what a report says was filled, busted, corrected or counted; return what is wrong with it."""
     answer: Applied | None = None
     if report.exec_type is ExecType.TRADE:
-        _add(state, report.exec_id, Fill(report.last_qty, report.last_px or _ZERO, report.commission))
+        _add(state, report.exec_id, report.last_qty, report.last_px or _ZERO, report.commission)
     elif report.exec_type in AMENDING:
         answer = _amend(state, report)
     elif report.exec_type is ExecType.ORDER_STATUS:
@@ -260,10 +321,10 @@ def _count(state: OrderState, report: Execution) -> Applied | None:
     return answer
 
 
-def _add(state: OrderState, exec_id: str, fill: Fill) -> None:
-    state.fills[exec_id] = fill
-    state.filled_qty += fill.quantity
-    state.filled_value += fill.quantity * fill.price
+def _add(state: OrderState, exec_id: str, quantity: int, price: Decimal, commission: Decimal) -> None:
+    state.fills[exec_id] = Fill(quantity, price, commission, restated=len(state.ratios))
+    state.filled_qty += quantity
+    state.filled_value += quantity * price
 
 
 def _amend(state: OrderState, report: Execution) -> Applied | None:
@@ -279,10 +340,13 @@ def _amend(state: OrderState, report: Execution) -> Applied | None:
     if fill.amended_by:
         return Applied.REPEATED
     state.fills[reference] = fill._replace(amended_by=report.exec_id)
-    state.filled_qty -= fill.quantity
+    quantity = fill.quantity
+    for ratio in state.ratios[fill.restated :]:
+        quantity = in_units(quantity, ratio)
+    state.filled_qty -= quantity
     state.filled_value -= fill.quantity * fill.price
     if report.exec_type is ExecType.TRADE_CORRECT:
-        _add(state, report.exec_id, Fill(report.last_qty, report.last_px or _ZERO, fill.commission))
+        _add(state, report.exec_id, report.last_qty, report.last_px or _ZERO, fill.commission)
     return None
 
 
@@ -305,9 +369,7 @@ def _impute(state: OrderState, report: Execution) -> Applied | None:
 
 def _after_end(state: OrderState, report: Execution) -> Applied:
     """Read a report about an order that has ended: what it fills or takes back counts, and it stays ended."""
-    if report.exec_type in REVIVING or (
-        report.exec_type is ExecType.ORDER_STATUS and report.ord_status is state.status
-    ):
+    if may_follow_end(state.status, report):
         terms = _follow_terms(state, report)
         state.status = report.ord_status
         return _count(state, report) or terms or Applied.APPLIED
@@ -320,42 +382,18 @@ def _after_end(state: OrderState, report: Execution) -> Applied:
 
 
 def _refused(state: OrderState, report: OrderCancelReject) -> Applied:
-    """Read the refusal of a cancel or a replace: what was pending is not, and the order is what the refusal says."""
+    """Read the refusal of a cancel or a replace: what was pending is not, and the order is what the refusal says.
+
+    A refusal carries no quantities: its status alone says how much may be filled, and what does not fit that is a gap.
+    """
     state.answered.add(report.cl_ord_id)
-    status = report.ord_status
-    if state.status in ENDED:
-        return Applied.APPLIED
-    if status is OrdStatus.REJECTED and state.status is not OrdStatus.PENDING_NEW:
-        return Applied.ILLEGAL_TRANSITION
-    if state.status in _PENDING or status in FINAL:
-        state.status = status
-        if status is OrdStatus.FILLED:
-            state.claimed_qty = max(state.claimed_qty, state.order_qty)
+    said = report.ord_status
+    if state.status in ENDED or not may_refuse(state.status, said):
+        return Applied.APPLIED if may_refuse(state.status, said) else Applied.ILLEGAL_TRANSITION
+    if said in TRANSITIONS[state.status]:
+        state.status = said
+    elif state.status in _PENDING:
+        state.status = OrdStatus.NEW
+    least, most = filled_range(said, state.order_qty)
+    state.claimed_qty = max(least, min(state.claimed_qty, most))
     return Applied.APPLIED
-
-
-class Booking(NamedTuple):
-    """What is to stand in the books for an order: signed in the order's direction."""
-
-    quantity: int
-    price: Decimal
-    commission: Decimal
-
-
-def bookings(state: OrderState) -> dict[str, Booking]:
-    """Return what the books are to hold of an order, by ExecID; what was imputed has one of our own making."""
-    made = {
-        exec_id: Booking(fill.quantity, fill.price, fill.commission)
-        for exec_id, fill in state.fills.items()
-        if not fill.amended_by
-    }
-    if state.imputed_qty:
-        price = (state.imputed_value / state.imputed_qty).quantize(_SMALLEST)
-        name = record_id("synthetic", state.order.order_id, state.filled_qty, state.imputed_qty, price)
-        made[name] = Booking(state.imputed_qty, price, _ZERO)
-    return made
-
-
-def breaks_of(state: OrderState) -> dict[str, Applied]:
-    """Return the reports of an order that do not fit, by name."""
-    return {name: answer for name, answer in state.answers.items() if answer in BREAKS}

@@ -1,7 +1,7 @@
 """Positions and P&L: what is held, what it cost, and what has been earned, to the last cent.
 
 Key     account, strategy, instrument
-In      Execution, splits, marks
+In      Execution, corporate actions, marks
 Out     Holding after it, and the account's equity
 State   quantity, average cost, realised P&L and fees of each holding; cash; start-of-day and highest equity
 Time    none
@@ -9,19 +9,24 @@ Silence a report that fills nothing changes nothing
 
 Average cost: a fill that adds to a holding moves its average, one that takes off realises against it, one that crosses
 zero closes all and opens the rest at its own price. Cash moves with every fill and fee, so equity = cash + market value
-= starting cash + realised + unrealised - fees, exactly: what a division leaves over stays in the cost.
+= starting cash + realised + unrealised - fees + carried, exactly: what a division leaves over stays in the cost.
 """
 
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import NamedTuple
 
-from domain.money import ZERO, cents
+from domain.action_records import ActionRecord
+from domain.corporate_actions import RATIOS, ActionKind
+from domain.money import SMALLEST, ZERO, cents
 from domain.orders import ExecType, Execution, Order
+from operators.agenda import Living, lives
 
-SMALLEST = Decimal("0.00000001")
 """Costs and split marks are multiples of this: sums of amounts below 1e19 are exact in the 28 digits of Decimal."""
 Leaf = tuple[str, str]
+LIVES = lives(Living.ADJUSTS, {Living.UNTOUCHED: (ActionKind.RENAME,)})
+_PAYS = frozenset({ActionKind.CASH_DIVIDEND, ActionKind.SPECIAL_DIVIDEND})
+_PARTS = frozenset({ActionKind.SPIN_OFF, ActionKind.RIGHTS})
 
 
 @dataclass
@@ -46,7 +51,10 @@ class Holding:
 
 @dataclass
 class PositionBook:
-    """One account: its holdings by (strategy, instrument), their marks, and its cash in base currency."""
+    """One account: its holdings by (strategy, instrument), their marks, and its cash in base currency.
+
+    `carried` is what interest, borrow fees and funding have brought, below 0 for what they have cost.
+    """
 
     account: str
     cash: Decimal
@@ -55,6 +63,7 @@ class PositionBook:
     starting_cash: Decimal = field(init=False)
     day_equity: Decimal = field(init=False)
     peak_equity: Decimal = field(init=False)
+    carried: Decimal = ZERO
 
     def __post_init__(self) -> None:
         """Begin the first day with the starting cash."""
@@ -151,6 +160,11 @@ def _share(cost: Decimal, part: Decimal | int, whole: Decimal | int) -> Decimal:
     return cost if part == whole else (cost * part / whole).quantize(SMALLEST)
 
 
+def paid(held: Holding) -> Decimal:
+    """Return what a holding has brought in cash so far, in its own currency; below 0 for what it has cost."""
+    return held.realised - held.fees - held.cost
+
+
 def apply_split(book: PositionBook, symbol: str, ratio: Decimal) -> list[str]:
     """Split every holding of an instrument; fractions are paid out in cash at the split mark. Return whose changed.
 
@@ -181,6 +195,130 @@ def apply_split(book: PositionBook, symbol: str, ratio: Decimal) -> list[str]:
     return changed
 
 
+class Child(NamedTuple):
+    """The instrument that holders are given shares of: its name, multiplier, and mark where there is one."""
+
+    symbol: str
+    multiplier: int | Decimal = 1
+    mark: Decimal | None = None
+
+
+def adjust(book: PositionBook, action: ActionRecord, child: Child | None = None) -> list[Leaf]:
+    """Let an action happen to every holding of its instrument; return the holdings that changed, in order.
+
+    * Splits and stock dividends: `apply_split`.
+    * A dividend is paid in cash, long receives and short pays; the mark falls by it.
+    * A spin-off or right worth V of a mark P takes the share V/P of the cost into a lot of `child`, `ratio` of it for
+      each share, fractions paid out; the mark falls by V. Without a child it is sold at what it is worth.
+    * A merger pays `amount` in cash and `ratio` shares of `child`, the cost going with each by its value: shares of the
+      child at its mark, else at what the mark of the instrument leaves for them, which is paid out without a child.
+    * A delisting pays the last price, or `ratio` times the mark where none is said.
+
+    Equity stays what it was but for mergers and delistings, which change it by their terms less the mark.
+    """
+    if action.kind in RATIOS:
+        return [
+            (strategy, action.instrument) for strategy in apply_split(book, action.instrument, action.ratio)
+        ]
+    if LIVES[action.kind] is Living.UNTOUCHED:
+        return []
+    held = [
+        (leaf, one) for leaf, one in book.holdings.items() if leaf[1] == action.instrument and one.quantity
+    ]
+    mark = book.marks.get(action.instrument, ZERO)
+    changed: dict[Leaf, None] = {}
+    for leaf, holding_ in held:
+        changed[leaf] = None
+        if action.kind in _PAYS:
+            _pay(book, holding_, action.amount, ZERO)
+        elif action.kind in _PARTS:
+            share = action.amount / mark if mark > action.amount else ZERO
+            given = _part(book, leaf, action, child, share, action.amount)
+            changed |= dict.fromkeys(given)
+        elif action.kind is ActionKind.MERGER:
+            changed |= dict.fromkeys(_merge(book, leaf, action, child, mark))
+        elif action.kind is ActionKind.DELISTING:
+            _pay(book, holding_, action.amount or mark * action.ratio, Decimal(1))
+            holding_.quantity = 0
+    if action.kind in _PAYS | _PARTS and mark > action.amount:
+        book.marks[action.instrument] = mark - action.amount
+    return list(changed)
+
+
+def _pay(book: PositionBook, held: Holding, amount: Decimal, share: Decimal) -> None:
+    """Pay an amount for each unit, in whole cents; a share of the cost (1 for all of it) is earned back by it."""
+    paid = cents(held.quantity * amount * held.multiplier)
+    released = held.cost if share == 1 else (held.cost * share).quantize(SMALLEST)
+    held.cost -= released
+    held.realised += paid - released
+    book.cash += paid
+
+
+def _part(
+    book: PositionBook, leaf: Leaf, action: ActionRecord, child: Child | None, share: Decimal, worth: Decimal
+) -> list[Leaf]:
+    """Take a share of a holding's cost into a lot of the child; `worth` is what each unit parts with."""
+    held = book.holdings[leaf]
+    if child is None:
+        _pay(book, held, worth, share)
+        return []
+    cost = (held.cost * share).quantize(SMALLEST)
+    held.cost -= cost
+    price = (worth / action.ratio).quantize(SMALLEST)
+    exact = (held.quantity * held.multiplier * action.ratio / child.multiplier).quantize(Decimal("1e-9"))
+    return [_deliver(book, (leaf[0], child.symbol), child, exact, cost, price)]
+
+
+def _merge(
+    book: PositionBook, leaf: Leaf, action: ActionRecord, child: Child | None, mark: Decimal
+) -> list[Leaf]:
+    """Turn a holding into cash and shares of the child."""
+    held = book.holdings[leaf]
+    left = max(mark - action.amount, ZERO) if action.into else ZERO
+    if child is not None and child.mark is not None:
+        left = (child.mark * action.ratio).quantize(SMALLEST)
+    whole = left + action.amount
+    given: list[Leaf] = []
+    if child is not None:
+        given = _part(book, leaf, action, child, left / whole if whole else Decimal(1), left)
+        _pay(book, held, action.amount, Decimal(1))
+    else:
+        _pay(book, held, whole, Decimal(1))
+    held.quantity = 0
+    return given
+
+
+def _deliver(
+    book: PositionBook, leaf: Leaf, child: Child, exact: Decimal, cost: Decimal, price: Decimal
+) -> Leaf:
+    """Give units of the child with what they cost; a fraction is paid out at its price, what it meets is closed."""
+    book.marks.setdefault(child.symbol, price)
+    held = book.holdings.setdefault(leaf, Holding(multiplier=child.multiplier))
+    whole = int(exact)
+    if whole != exact:
+        paid = cents((exact - whole) * price * child.multiplier)
+        released = _share(cost, exact - whole, exact)
+        cost -= released
+        held.realised += paid - released
+        book.cash += paid
+    closing = min(abs(whole), abs(held.quantity)) if whole * held.quantity < 0 else 0
+    if closing:
+        own, came = _share(held.cost, closing, abs(held.quantity)), _share(cost, closing, abs(whole))
+        held.realised -= own + came
+        held.cost -= own
+        cost -= came
+    held.quantity += whole
+    held.cost += cost
+    return leaf
+
+
+def carry(book: PositionBook, amount: Decimal) -> None:
+    """Take interest, a borrow fee or funding in base currency, which belongs to no holding's cost."""
+    exact = amount.quantize(SMALLEST)
+    book.cash += exact
+    book.carried += exact
+
+
 def set_price(book: PositionBook, symbol: str, price: Decimal) -> None:
     """Mark an instrument at `price` from now on."""
     book.marks[symbol] = price
@@ -200,8 +338,8 @@ def valuation(book: PositionBook) -> Valuation:
 
 
 def reconcile(book: PositionBook) -> Decimal:
-    """Return cash + market value less (starting cash + realised + unrealised - fees); anything but 0 is a break."""
-    earned = value = ZERO
+    """Return cash + market value less (starting cash + earned - fees + carried); anything but 0 is a break."""
+    earned, value = book.carried, ZERO
     for (_, symbol), held in book.holdings.items():
         mark = book.marks[symbol]
         earned += held.realised + held.unrealised(mark) - held.fees

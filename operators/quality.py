@@ -4,7 +4,8 @@ Key     shard
 In      MarketBatch with normalised ticks and the best quotes after each row
 Out     MarketBatch with `health`: what the feed said, and each change that was found out; with `flags` of doubtful rows
         where that is wanted
-State   per instrument: its rhythm, timers, numbers of rows and of refused rows, the conditions that hold, what was said
+State   per instrument: its rhythm, timers, numbers of rows and of refused rows, the conditions that hold, what was
+        said, and what the rules for single rows remember; corporate actions to come
 Time    known_at of the rows, and the watermark for what is silent; silence counts in the regular session alone
 Silence never: every tick leaves; an instrument that falls silent is answered by a record of its own
 """
@@ -16,7 +17,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from domain.action_records import ActionRecord, step_of
 from domain.health import FOUND_OUT, HealthState, MarketHealth, in_order, market_health
+from domain.instruments import Split
 from domain.market import (
     END,
     SECOND,
@@ -29,10 +32,13 @@ from domain.market import (
     select,
 )
 from domain.sessions import SessionTable
-from features.quality import ROWS, RowRules, judge_rows
+from features.quality import ROWS, WINDOW, RowRules, judge_rows
+from operators.agenda import PRICED, Agenda, heard, planned, stretches
 from operators.health_kernel import HEALTH, NEWS, NONE, begin_session, pass_all, watch
 from operators.normalise import REASONS
 from operators.stage import Stage
+
+LIVES = PRICED
 
 _STATES = tuple(HealthState)
 _COUNTED = frozenset(REASONS) - {"duplicate"}
@@ -86,6 +92,7 @@ class QualityParams:
     rules: HealthRules = HEALTHY
     tick_sizes: NDArray[np.float64] | None = None
     row_rules: RowRules | None = None
+    splits: tuple[Split, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse rules that would call everything unhealthy, and flags without tick sizes."""
@@ -114,6 +121,18 @@ class QualityState:
     instruments: NDArray[np.void]
     rows: NDArray[np.void]
     segment: int = -1
+    agenda: Agenda | None = None
+
+
+def adjust(rows: NDArray[np.void], which: int, action: ActionRecord) -> None:
+    """Bring what the rules for single rows remember of an instrument over an action, by its last good trade."""
+    mine = rows[which]
+    count = int(mine["count"][0])
+    step = step_of(action, float(mine["prices"][0, (count - 1) % WINDOW]) if count else 0.0)
+    for name in ("prices", "suspect", "spread"):
+        mine[name] /= step.price
+    for name in ("largest", "largest_before"):
+        mine[name] *= step.shares
 
 
 class Quality(Stage[QualityState]):
@@ -130,7 +149,8 @@ class Quality(Stage[QualityState]):
         for name in ("mute_at", "crossed_at", "clear_at", "bucket_at", "next_at"):
             memory[name] = NONE
         memory["reported"] = -1
-        return QualityState(memory, np.zeros(len(memory) if self.params.row_rules else 0, ROWS))
+        rows = np.zeros(len(memory) if self.params.row_rules else 0, ROWS)
+        return QualityState(memory, rows, agenda=planned(self.params.splits))
 
     def step(self, state: QualityState, item: MarketBatch) -> list[MarketBatch]:
         """Watch a batch; answer with it and the news of its instruments."""
@@ -143,7 +163,7 @@ class Quality(Stage[QualityState]):
                 int(ticks.known_at[start]) if start < count else END,
                 int(refused[0][0]) if len(refused[0]) else END,
             )
-            self._reach(state, int(np.searchsorted(table.edges, first_at, side="right")), found)
+            self._reach(state, table.segment_at(first_at), found)
             ends_at = self._bounds(state.segment)[1]
             stop = int(np.searchsorted(ticks.known_at, ends_at))
             cut = int(np.searchsorted(refused[0], ends_at))
@@ -151,8 +171,10 @@ class Quality(Stage[QualityState]):
             self._watch(state, rows, (refused[0][:cut], refused[1][:cut]), found)
             start, refused = stop, (refused[0][cut:], refused[1][cut:])
         self._pass(state, self.params.ends_at if item.watermark == END else item.watermark, found)
-        if self.params.row_rules is not None and count:
-            item = item._replace(ticks=self._flagged(state, ticks, self.params.row_rules))
+        if self.params.row_rules is not None:
+            state.agenda = heard(state.agenda, item.actions)
+            if count:
+                item = item._replace(ticks=self._flagged(state, ticks, self.params.row_rules))
         said = self._records(found)
         return [item._replace(health=in_order((*item.health, *said)))] if said else [item]
 
@@ -191,7 +213,7 @@ class Quality(Stage[QualityState]):
         """Let time pass up to an instant (ns UTC), once the first row has come."""
         if state.segment < 0:
             return
-        last = int(np.searchsorted(self.params.sessions.edges, until - 1, side="right"))
+        last = self.params.sessions.segment_at(until - 1)
         self._reach(state, max(state.segment, last), found)
         self._pass_all(state, until, found)
 
@@ -243,20 +265,26 @@ class Quality(Stage[QualityState]):
             {name: column for name, column in ticks._asdict().items() if column is not None}
         )
         flags = np.array(full.flags, np.uint32)
-        judge_rows(
-            full.instrument,
-            full.kind,
-            full.price,
-            full.size,
-            full.conditions,
-            full.bid,
-            full.ask,
-            self.params.tick_sizes,
-            self.params.sessions.session(full.known_at) == Session.REGULAR,
-            rules,
-            state.rows,
-            flags,
-        )
+        regular = self.params.sessions.session(full.known_at) == Session.REGULAR
+        assert state.agenda is not None  # noqa: S101  the step has made it
+        for start, stop, actions in stretches(state.agenda, full.known_at, self._indices):
+            for which, action in actions:
+                adjust(state.rows, which, action)
+            rows = select(full, slice(start, stop))
+            judge_rows(
+                rows.instrument,
+                rows.kind,
+                rows.price,
+                rows.size,
+                rows.conditions,
+                rows.bid,
+                rows.ask,
+                self.params.tick_sizes,
+                regular[start:stop],
+                rules,
+                state.rows,
+                flags[start:stop],
+            )
         return ticks._replace(flags=flags)
 
     def _records(self, found: list[NDArray[np.void]]) -> list[MarketHealth]:

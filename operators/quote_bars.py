@@ -3,7 +3,7 @@
 Key     shard
 In      MarketBatch whose ticks have best quotes
 Out     MarketBatch with `quote_bars`, one row for each instrument that had a row in the bar's time, in order of closing
-State   per instrument: two open bars, last best quote, last trade price and the sign of its last move
+State   per instrument: two open bars, last best quote, last trade price and the sign of its last move; actions to come
 Time    closes as the bars do: when a known_at, or the watermark, passes the end plus the lateness
 Silence none: a regressing row is not counted, it stands in its trade's bar
 """
@@ -14,9 +14,13 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from domain.market import QUOTE_BAR, SECOND, Kind, MarketBatch, Quality, empty_ticks, row_count
+from domain.action_records import ActionRecord, step_of
+from domain.instruments import Split
+from domain.market import QUOTE_BAR, SECOND, Kind, MarketBatch, Quality, Ticks, empty_ticks, row_count, select
+from operators.agenda import PRICED, Agenda, heard, planned, stretches
 from operators.stage import Stage
 
+LIVES = PRICED
 OPEN = np.dtype([("row", QUOTE_BAR), ("held", np.int64)], align=True)
 LAST = np.dtype(
     [
@@ -36,11 +40,17 @@ _COUNTED = np.uint32(1)
 
 @dataclass(frozen=True)
 class QuoteBarParams:
-    """Length of a bar in seconds and how long after its end it closes, in nanoseconds (below a bar's length)."""
+    """Length of a bar in seconds and how long after its end it closes, in nanoseconds (below a bar's length).
+
+    `names` are the instruments in index order, by which corporate actions name them; `splits` were known when the run
+    began.
+    """
 
     instruments: int
     interval_seconds: int = 60
     lateness_nanoseconds: int = 0
+    names: tuple[str, ...] = ()
+    splits: tuple[Split, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse a lateness that would need more than two open bars."""
@@ -58,6 +68,16 @@ class QuoteBarState:
     open: NDArray[np.void]
     last: NDArray[np.void]
     bucket: NDArray[np.int64]
+    agenda: Agenda | None = None
+
+
+def adjust(last: NDArray[np.void], which: int, action: ActionRecord) -> None:
+    """Bring what an instrument was last quoted and traded at over an action, by its last trade."""
+    step = step_of(action, float(last["price"][which]))
+    for name in ("bid", "ask", "price"):
+        last[name][which] /= step.price
+    for name in ("bid_size", "ask_size"):
+        last[name][which] *= step.shares
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -190,20 +210,36 @@ class QuoteBars(Stage[QuoteBarState]):
 
     def __init__(self, params: QuoteBarParams) -> None:
         self.params = params
+        self._index = {name: at for at, name in enumerate(params.names)}
 
     def fresh(self) -> QuoteBarState:
         """Return the memory of a shard that has seen nothing."""
         last = np.zeros(self.params.instruments, LAST)
         last["bid"] = last["ask"] = np.nan
-        return QuoteBarState(np.zeros((2, self.params.instruments), OPEN), last, np.array([-1], np.int64))
+        bars = np.zeros((2, self.params.instruments), OPEN)
+        return QuoteBarState(bars, last, np.array([-1], np.int64), planned(self.params.splits))
 
     def step(self, state: QuoteBarState, item: MarketBatch) -> list[MarketBatch]:
         """Add the quote bars that a batch closes; a shard without quotes has none."""
+        state.agenda = heard(state.agenda, item.actions)
         rows = row_count(item.ticks)
         if (item.ticks.best_bid is None and rows) or (not rows and state.bucket[0] < 0):
             return [item._replace(quote_bars=np.empty(0, QUOTE_BAR))]
-        ticks = item.ticks if rows else empty_ticks()
+        if not rows:
+            return [item._replace(quote_bars=self._gathered(state, empty_ticks(), item.watermark))]
+        parts = []
+        known_at = item.ticks.known_at
+        for start, stop, actions in stretches(state.agenda, known_at, self._index):
+            for which, action in actions:
+                adjust(state.last, which, action)
+            until = int(known_at[stop]) if stop < rows else item.watermark
+            parts.append(self._gathered(state, select(item.ticks, slice(start, stop)), until))
+        return [item._replace(quote_bars=parts[0] if len(parts) == 1 else np.concatenate(parts))]
+
+    def _gathered(self, state: QuoteBarState, ticks: Ticks, watermark: int) -> NDArray[np.void]:
+        """Take rows in; return the bars that they, and the watermark (ns UTC), close."""
         empty = np.empty(0)
+        rows = row_count(ticks)
         best = (
             (ticks.best_bid, ticks.best_bid_size, ticks.best_ask, ticks.best_ask_size)
             if rows
@@ -220,7 +256,7 @@ class QuoteBars(Stage[QuoteBarState]):
             ticks.conditions,
             ticks.flags,
             *best,
-            item.watermark,
+            watermark,
             self.params.interval_seconds * SECOND,
             self.params.lateness_nanoseconds,
             state.open["row"],
@@ -229,4 +265,4 @@ class QuoteBars(Stage[QuoteBarState]):
             state.bucket,
             out,
         )
-        return [item._replace(quote_bars=out[:made].copy())]
+        return out[:made].copy()

@@ -16,13 +16,13 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from domain.envelope import record_id
+from domain.money import SMALLEST
 from domain.order_messages import OrderReport, ReconciliationBreak, Report
 from domain.orders import Execution, OrdStatus
 from operators.order_rules import BREAKS, Applied
 from operators.orders import OrderState, apply_report, name_of
 
 DESK, VENUE, DROP_COPY = "desk", "venue", "drop_copy"
-SMALLEST = Decimal("0.00000001")
 
 
 class Statement(NamedTuple):

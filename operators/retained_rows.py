@@ -10,7 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from domain.market import END
+from operators.agenda import Living, lives
 
+LIVES = lives(Living.UNTOUCHED)
+"""Rows stay in the prices of their time: a bar that is made again lies in one session, and no action does."""
 CHUNK_ROWS = 8192
 CHUNKS_MAX = 128
 NONE = -1

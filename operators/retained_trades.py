@@ -4,6 +4,7 @@ They are kept in chunks of fixed length that are filled by arrival alone, so tha
 let go because there was too much, does not depend on how the rows came in batches.
 """
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,7 +12,10 @@ from numba import njit
 from numpy.typing import NDArray
 
 from domain.market import ELIGIBLE, END, SECOND, Condition, Kind, Quality, Ticks
+from operators.agenda import Living, lives
 
+LIVES = lives(Living.UNTOUCHED)
+"""Trades stay in the prices of their time: a bar that is made again lies in one session, and no action does."""
 CHUNK_ROWS = 8192
 CHUNKS_MAX = 128
 TRADE = np.dtype(
@@ -45,9 +49,13 @@ class Chunk:
 
     def where(self, instrument: int) -> NDArray[np.bool_]:
         """Say which of the trades are the instrument's and have not been taken back."""
-        held = self.rows[: self.count]
-        mine: NDArray[np.bool_] = (held["instrument"] == instrument) & (held["conditions"] & _CANCELLED == 0)
+        mine: NDArray[np.bool_] = (self.rows["instrument"][: self.count] == instrument) & self.standing()
         return mine
+
+    def standing(self) -> NDArray[np.bool_]:
+        """Say which of the trades have not been taken back."""
+        kept: NDArray[np.bool_] = self.rows["conditions"][: self.count] & _CANCELLED == 0
+        return kept
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -132,14 +140,23 @@ class RetainedTrades:
 
         Trades that were taken back, and those whose conditions let them change nothing, are left out.
         """
-        parts = [np.empty(0, TRADE)]
+        rows = np.concatenate(
+            [np.empty(0, TRADE), *self._between(open_at, close_at, lambda chunk: chunk.where(instrument))]
+        )
+        return rows[np.argsort(rows["event_at"] // SECOND, kind="stable")]
+
+    def every(self, open_at: int, close_at: int) -> NDArray[np.void]:
+        """Return the same of all instruments, in order of arrival alone."""
+        return np.concatenate([np.empty(0, TRADE), *self._between(open_at, close_at, Chunk.standing)])
+
+    def _between(
+        self, open_at: int, close_at: int, wanted: Callable[[Chunk], NDArray[np.bool_]]
+    ) -> Iterator[NDArray[np.void]]:
         for chunk in self.chunks:
             if chunk.newest_at >= open_at and chunk.oldest_at < close_at:
                 held = chunk.rows[: chunk.count]
                 inside = (held["event_at"] >= open_at) & (held["event_at"] < close_at)
-                parts.append(held[chunk.where(instrument) & inside & (held["conditions"] & EFFECT != 0)])
-        rows = np.concatenate(parts)
-        return rows[np.argsort(rows["event_at"] // SECOND, kind="stable")]
+                yield held[wanted(chunk) & inside & (held["conditions"] & EFFECT != 0)]
 
 
 def take_back(chunk: Chunk, row: int) -> None:

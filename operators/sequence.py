@@ -2,7 +2,8 @@
 
 Key     book
 In      (shard, MarketBatch)
-Out     Ordered: ticks, scores, health and features of all shards in the one total order, up to the lowest watermark
+Out     Ordered: all that shards say of ticks, scores, health, features and actions, in one total order, up to the
+        lowest watermark
 State   rows that are not complete yet, and each shard's watermark
 Time    the watermarks'; a shard that has not spoken holds everything back
 Silence never: every row leaves once, in its place; nothing after this depends on shard or arrival
@@ -15,6 +16,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from domain.action_records import ActionRecord, actions_in_order
 from domain.health import MarketHealth, in_order
 from domain.market import (
     END,
@@ -29,8 +31,10 @@ from domain.market import (
     row_count,
     select,
 )
+from operators.agenda import Living, lives
 from operators.stage import Stage
 
+LIVES = lives(Living.UNTOUCHED)
 PARTS_MAX = 16
 
 Part = TypeVar("Part")
@@ -44,7 +48,8 @@ class WatermarkWentBack(RuntimeError):
 class SequenceState:
     """What is waiting, by shard; `released_at` is the watermark up to which everything has left.
 
-    `health` and `features` wait in one list for all shards: they are little, and put in order when they leave.
+    `health`, `features` and `actions` wait in one list each for all shards: they are little, and put in order when
+    they leave.
     """
 
     ticks: dict[str, list[Ticks]] = field(default_factory=dict)
@@ -53,10 +58,11 @@ class SequenceState:
     released_at: int = -1
     health: list[MarketHealth] = field(default_factory=list)
     features: list[FeatureRows] = field(default_factory=list)
+    actions: list[ActionRecord] = field(default_factory=list)
 
     def __setstate__(self, stored: dict[str, Any]) -> None:
-        """Be what was stored, also by a version that knew of no health and no features."""
-        self.__dict__.update({"health": [], "features": [], **stored})
+        """Be what was stored, also by a version that knew of no health, no features or no corporate actions."""
+        self.__dict__.update({"health": [], "features": [], "actions": [], **stored})
 
 
 class Sequence(Stage[SequenceState]):
@@ -91,6 +97,7 @@ class Sequence(Stage[SequenceState]):
         state.health += batch.health
         if self.compares and batch.features is not None and len(batch.features.bars):
             state.features.append(batch.features)
+        state.actions += batch.actions
         complete_at = min(state.watermarks.values())
         if complete_at <= state.released_at:
             return []
@@ -103,6 +110,7 @@ class Sequence(Stage[SequenceState]):
                 batch.arrived,
                 _health(state, complete_at),
                 _features(state, complete_at),
+                _actions(state, complete_at),
             )
         ]
 
@@ -175,6 +183,15 @@ def _features(state: SequenceState, complete_at: int) -> FeatureRows | None:
     values = np.concatenate([part.values for part in left], axis=1)
     order = np.lexsort((bars["version"], bars["close_at"], bars["instrument"], bars["known_at"]))
     return FeatureRows(bars[order], values[:, order])
+
+
+def _actions(state: SequenceState, complete_at: int) -> tuple[ActionRecord, ...]:
+    """Let actions leave that were known before an instant (ns UTC), in order."""
+    if not state.actions:
+        return ()
+    ready = [row for row in state.actions if row.known_at < complete_at or complete_at == END]
+    state.actions = [row for row in state.actions if not (row.known_at < complete_at or complete_at == END)]
+    return actions_in_order(ready)
 
 
 def _wait(

@@ -8,6 +8,7 @@ seen in a span is bounded by PT-23: only what was allowed or held is noted, and 
 from collections import deque
 from collections.abc import Hashable
 from decimal import Decimal
+from math import ceil
 
 from domain.market import SECOND
 
@@ -44,6 +45,13 @@ class RollingSum:
             _, last_notional, last_quantity = self.entries.pop()
             notional, quantity = notional + last_notional, quantity + last_quantity
         self.entries.append((now_at, notional, quantity))
+
+    def restate(self, ratio: Decimal) -> None:
+        """Count units of before a split as those of after it, in whole units, rather too many than too few."""
+        self.entries = deque(
+            (at, notional, ceil(quantity * ratio)) for at, notional, quantity in self.entries
+        )
+        self.quantity = sum(quantity for _, _, quantity in self.entries)
 
     def __reduce__(self) -> tuple[object, ...]:
         """Be pickled by value, empty sums as their span alone: there are hundreds, stored at each snapshot."""

@@ -18,10 +18,13 @@ from numpy.typing import NDArray
 from domain.market import SCORE, SECOND, FeatureRows, MarketBatch, ScoreReason, Session
 from domain.sessions import SessionTable
 from features.reference import UnknownFeature, versioned
+from operators.agenda import Living, lives
 from operators.stage import Stage
 from operators.strategy import Opinion, Strategy
 from operators.strategy_reads import column, member, members, named
 
+LIVES = lives(Living.UNTOUCHED)
+"""A direction has no unit, and the features that it follows from are continuous over an action."""
 STAND = np.dtype([("close_at", np.int64), ("direction", np.int64)], align=True)
 _WARMING_UP, _GATED, _BELOW, _HELD, _ENTERED, _LEFT, _OUTSIDE, _SUPERSEDED = (
     int(reason) for reason in ScoreReason

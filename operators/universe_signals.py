@@ -12,8 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from domain.market import Ordered
+from operators.agenda import Living, lives
 from operators.signals import SignalParams, Signals, in_score_order
 from operators.stage import Stage
+
+LIVES = lives(Living.UNTOUCHED)
+"""As of Signals: what it reads is continuous over an action."""
 
 
 class UniverseSignals(Stage[NDArray[np.void]]):

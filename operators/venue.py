@@ -29,6 +29,7 @@ from decimal import Decimal
 from domain.market import END
 from domain.order_messages import OrderRequest, Report, SpecialOrder
 from domain.orders import ExecType, Execution, Order, OrdStatus, OrdType, TimeInForce
+from operators.agenda import Living, lives
 from operators.venue_line import back_from_cut, hear, next_cut, next_heard, say
 from operators.venue_matching import (
     auction,
@@ -43,7 +44,11 @@ from operators.venue_matching import (
 )
 from operators.venue_params import VenueParams, chance, transit
 from operators.venue_requests import amend, amend_later, answer, close_requests, settle
+from operators.venue_restating import adjust
 from operators.venue_state import Resting, Top, VenueState, finish, join_queue, report
+
+__all__ = ["adjust"]
+LIVES = lives(Living.ADJUSTS)
 
 TopOf = Callable[[int], Top]
 

@@ -15,9 +15,13 @@ import msgspec
 from domain.market import END
 from domain.order_messages import OrderReport, Report
 from domain.orders import ExecType, Execution
+from operators.agenda import Living, lives
 from operators.orders import name_of
 from operators.venue_params import LineParams, VenueParams, chance
 from operators.venue_state import LineState
+
+LIVES = lives(Living.UNTOUCHED)
+"""A report on its way says what was so when it was sent; whoever reads it knows in which units (`operators.orders`)."""
 
 
 def say(line: LineState, params: VenueParams, made: list[Report]) -> None:
@@ -94,6 +98,14 @@ def back_from_cut(params: VenueParams, now_at: int) -> int | None:
         return None
     begins_at, ends_at = _cut(params, now_at // params.line.disconnect_every)
     return ends_at if begins_at <= now_at < ends_at else None
+
+
+def cut_since(params: VenueParams, now_at: int) -> int | None:
+    """Return since when the line is cut (ns UTC); None where it is not cut."""
+    if params.line is None or not params.line.disconnect_every:
+        return None
+    begins_at, ends_at = _cut(params, now_at // params.line.disconnect_every)
+    return begins_at if begins_at <= now_at < ends_at else None
 
 
 def next_cut(params: VenueParams, now_at: int) -> int | None:

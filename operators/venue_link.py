@@ -10,7 +10,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from domain.action_records import ActionRecord
 from domain.market import END
+from domain.money import SMALLEST
 from domain.order_messages import OrderRequest, Report
 from domain.orders import (
     NOTHING_PROMISED,
@@ -21,8 +23,10 @@ from domain.orders import (
     OrderCancelRequest,
     Promise,
 )
-from operators.reconciliation import SMALLEST, Statement
+from operators.agenda import Living, lives
+from operators.reconciliation import Statement
 from operators.venue import (
+    adjust,
     arrivals,
     ask,
     cancel,
@@ -38,6 +42,8 @@ from operators.venue_params import VenueParams
 from operators.venue_state import Top, VenueState
 
 ONE = Decimal(1)
+LIVES = lives(Living.UNTOUCHED)
+"""Reports that wait for their instant are in the units of that instant: the venue hears of every action for itself."""
 TopOf = Callable[[int], Top]
 
 
@@ -117,6 +123,10 @@ class HostedVenue:
     def wants(self) -> frozenset[int]:
         """Return the instruments that have to be shown."""
         return wants(self._state)
+
+    def adjust(self, instrument: int, action: ActionRecord) -> None:
+        """Let a corporate action happen to the orders of an instrument."""
+        adjust(self._state, self._params, instrument, action)
 
     def closed(self) -> bool:
         """Say whether the venue has said its last, once the market has."""
@@ -220,6 +230,9 @@ class RemoteVenue:
     def wants(self) -> frozenset[int]:
         """Return that nothing has to be shown."""
         return frozenset()
+
+    def adjust(self, instrument: int, action: ActionRecord) -> None:
+        """Do nothing: the venue hears of corporate actions for itself."""
 
     def closed(self) -> bool:
         """Say whether the venue has said its last."""

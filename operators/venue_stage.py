@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from domain.instruments import Split
+from domain.action_records import ENDS, ActionRecord
 from domain.market import END, Kind, Ordered, Session
 from domain.order_messages import Report
 from domain.orders import (
@@ -32,11 +32,14 @@ from domain.orders import (
     Progress,
     Promise,
 )
+from operators.agenda import Agenda, Living, lives, planned
 from operators.backlog import Backlog
 from operators.desk_state import DeskParams
-from operators.marks import Cursor, fresh_marks, moves_last, split_mark
+from operators.marks import Cursor, fresh_marks, moves_last
+from operators.marks import adjust as adjust_mark
 from operators.stage import Stage
 from operators.venue import (
+    adjust,
     arrivals,
     cancel,
     end_of_session,
@@ -46,8 +49,10 @@ from operators.venue import (
     submit,
     wants,
 )
+from operators.venue_restating import restate_held
 from operators.venue_state import Top, VenueState
 
+LIVES = lives(Living.ADJUSTS)
 Request = Order | OrderCancelRequest
 
 
@@ -73,7 +78,12 @@ def fork(state: VenueState) -> VenueState:
 
 @dataclass
 class Floor:
-    """A market and the orders in it, up to a row: `batch` counts batches since the beginning, `row` is within it."""
+    """A market and the orders in it, up to a row: `batch` counts batches since the beginning, `row` is within it.
+
+    `agenda` holds the corporate actions to come (None in a state of a version that knew of splits alone), `effected`
+    the last ones that took effect: an order that was sent before them may still be on its way. In `ended` instruments
+    nothing is traded any more.
+    """
 
     marks: NDArray[np.void]
     marks_at: NDArray[np.int64]
@@ -83,6 +93,9 @@ class Floor:
     splits_done: int = 0
     batch: int = 0
     row: int = 0
+    agenda: Agenda | None = None
+    effected: tuple[ActionRecord, ...] = ()
+    ended: frozenset[int] = frozenset()
 
     def copy(self) -> "Floor":
         """Return a floor that goes on by itself from where this one is."""
@@ -95,6 +108,9 @@ class Floor:
             self.splits_done,
             self.batch,
             self.row,
+            None if self.agenda is None else self.agenda.copy(),
+            self.effected,
+            self.ended,
         )
 
 
@@ -141,7 +157,9 @@ class VenueStage(Stage[VenueBook]):
     def fresh(self) -> VenueBook:
         """Return a venue that has heard of nothing."""
         count = len(self.params.universe)
-        return VenueBook(Floor(fresh_marks(count), np.zeros(1, np.int64), np.zeros(count, np.bool_)))
+        floor = Floor(fresh_marks(count), np.zeros(1, np.int64), np.zeros(count, np.bool_))
+        floor.agenda = planned(self.params.splits)
+        return VenueBook(floor)
 
     def step(self, state: VenueBook, item: Ordered | Request | Progress) -> list[Answered]:
         """Take an item in, and answer with what is certain by now; raises ValueError for an order that cannot be."""
@@ -151,8 +169,7 @@ class VenueStage(Stage[VenueBook]):
             state.progress = max(state.progress, item, key=lambda told: (told.requests, told.decided_until))
         elif item.sequence > state.heard:
             state.requests[item.sequence] = item
-        self._hear(state)
-        executions = self._settle(state)
+        executions = [*self._hear(state), *self._settle(state)]
         self._look_ahead(state)
         self._backlog.batches = len(state.batches)
         promise = Promise(
@@ -169,12 +186,14 @@ class VenueStage(Stage[VenueBook]):
     def _market(self, state: VenueBook, item: Ordered) -> None:
         """Take rows in, and note how far the market is known."""
         ticks_at, scores_at = item.ticks.known_at, item.scores["known_at"]
+        for floor in (state.floor, state.ahead):
+            if floor is not None and item.actions:
+                self._agenda(floor).take(item.actions)
         seen = [int(column[0]) for column in (ticks_at, scores_at) if len(column)]
         if seen and not state.opened:
             state.opened = True
             state.floor.session_end_at = self.params.sessions.regular(min(seen))[1]
-            while self._split_at(state.floor) <= min(seen):
-                state.floor.splits_done += 1
+            self._agenda(state.floor).due(min(seen))
         if len(ticks_at):
             state.last_row_at = int(ticks_at[-1])
         state.batches.append(item)
@@ -182,36 +201,54 @@ class VenueStage(Stage[VenueBook]):
         scored_at = int(scores_at[-1]) if len(scores_at) else 0
         state.horizon = max(state.last_row_at, scored_at) + 1 if state.market_ended else item.watermark
 
-    def _hear(self, state: VenueBook) -> None:
-        """Put the requests on their way whose turn it is, and note how far the desk is."""
-        while state.heard + 1 in state.requests:
-            state.heard += 1
-            request = state.requests.pop(state.heard)
+    def _hear(self, state: VenueBook) -> list[Report]:
+        """Put the requests on their way whose turn it is, each after all that happened by its sending; return reports.
+
+        The desk has decided on everything before a request that it sends. One that was sent later than the market is
+        known waits for the market: a session may end before it, or a split take effect.
+        """
+        made: list[Report] = []
+        while (request := state.requests.get(state.heard + 1)) is not None:
             state.decided_until = max(state.decided_until, request.transact_time)
-            state.ahead = None
-            if isinstance(request, Order):
-                which = self._index[request.symbol]
-                listed, sent_at = self.params.universe.of(request.symbol), request.transact_time
-                terms = (listed.tick_size, sent_at, listed.unit)
-                submit(state.floor.venue, self.params.venue, request, which, *terms)
-            else:
-                cancel(state.floor.venue, self.params.venue, request.order_id, request.transact_time)
+            made += self._let_happen(state)
+            if state.horizon <= request.transact_time and not state.market_ended:
+                return made
+            state.heard += 1
+            del state.requests[state.heard]
+            self._put_on_its_way(state, request)
         if state.progress.requests <= state.heard:
             state.decided_until = max(state.decided_until, state.progress.decided_until)
+        return made
 
-    def _settle(self, state: VenueBook) -> list[Report]:
+    def _put_on_its_way(self, state: VenueBook, request: Request) -> None:
+        state.ahead = None
+        if isinstance(request, Order):
+            which = self._index[request.symbol]
+            listed, sent_at = self.params.universe.of(request.symbol), request.transact_time
+            terms = (listed.tick_size, sent_at, listed.unit)
+            submit(state.floor.venue, self.params.venue, request, which, *terms)
+            self._catch_up(state.floor, request)
+        else:
+            cancel(state.floor.venue, self.params.venue, request.order_id, request.transact_time)
+
+    def _let_happen(self, state: VenueBook) -> list[Report]:
         """Let happen what no request can change any more."""
         safe = state.decided_until
         if safe < END:
             safe += self.params.venue.latency_nanoseconds
         settled_until = min(safe, state.horizon)
-        executions: list[Report] = []
-        if settled_until > state.settled_until:
-            executions, _ = self._walk(state, state.floor, settled_until)
-            state.settled_until = settled_until
-            while state.floor.batch > state.first_batch:
-                state.batches.popleft()
-                state.first_batch += 1
+        if settled_until <= state.settled_until:
+            return []
+        made, _ = self._walk(state, state.floor, settled_until)
+        state.settled_until = settled_until
+        while state.floor.batch > state.first_batch:
+            state.batches.popleft()
+            state.first_batch += 1
+        return made
+
+    def _settle(self, state: VenueBook) -> list[Report]:
+        """Let happen what no request can change any more, and all of it where the desk is done."""
+        executions = self._let_happen(state)
         is_over = state.market_ended and state.decided_until == END
         if is_over and state.progress.requests == state.heard and not state.ended:
             executions += end_of_session(state.floor.venue, self.params.venue, state.last_row_at)
@@ -236,7 +273,7 @@ class VenueStage(Stage[VenueBook]):
         """Let happen on a floor what happens before `until`; return the reports, and how far that was (ns UTC)."""
         made: list[Report] = []
         while not (made and first_only):
-            due_at = min(self._split_at(floor), floor.session_end_at, next_arrival(floor.venue))
+            due_at = min(self._agenda(floor).next_at(), floor.session_end_at, next_arrival(floor.venue))
             now_at = self._advance(state, floor, min(due_at, until))
             if now_at is not None:
                 made += self._row(state, floor, now_at)
@@ -268,7 +305,7 @@ class VenueStage(Stage[VenueBook]):
         """Show the row before the floor's place to the orders of its instrument."""
         ticks, row = state.batches[floor.batch - state.first_batch].ticks, floor.row - 1
         which = int(ticks.instrument[row])
-        top = Top.of(floor.marks[which], is_open=self._is_open(now_at))
+        top = Top.of(floor.marks[which], is_open=self._is_open(floor, which, now_at))
         if ticks.kind is not None and ticks.kind[row] == Kind.QUOTE:
             return on_quote(floor.venue, self.params.venue, which, top, now_at)
         if moves_last(ticks, row):
@@ -277,24 +314,38 @@ class VenueStage(Stage[VenueBook]):
         return []
 
     def _due(self, floor: Floor, now_at: int) -> list[Report]:
-        """Let splits, the end of a session, and arrivals happen, in that order."""
+        """Let corporate actions, the end of a session, and arrivals happen, in that order."""
         made: list[Report] = []
-        while self._split_at(floor) <= now_at:
-            split = self.params.splits[floor.splits_done]
-            split_mark(floor.marks, self._index[split.instrument], split.ratio)
-            floor.splits_done += 1
+        for action in self._agenda(floor).due(now_at):
+            if action.instrument in self._index:
+                adjust(floor.venue, self.params.venue, self._index[action.instrument], action)
+                if action.kind in ENDS:
+                    floor.ended |= {self._index[action.instrument]}
+                adjust_mark(floor.marks, self._index[action.instrument], action)
+                young = now_at - self.params.venue.latency_nanoseconds
+                kept = [one for one in floor.effected if one.effective_at > young]
+                floor.effected = (*kept, action)
         if floor.session_end_at <= now_at:
             made += end_of_session(floor.venue, self.params.venue, now_at)
             floor.session_end_at = self.params.sessions.regular(now_at)[1]
 
         def top_of(which: int) -> Top:
-            return Top.of(floor.marks[which], is_open=self._is_open(now_at))
+            return Top.of(floor.marks[which], is_open=self._is_open(floor, which, now_at))
 
         return made + arrivals(floor.venue, self.params.venue, top_of, now_at)
 
-    def _split_at(self, floor: Floor) -> int:
-        splits: tuple[Split, ...] = self.params.splits
-        return splits[floor.splits_done].effective_at if floor.splits_done < len(splits) else END
+    def _agenda(self, floor: Floor) -> Agenda:
+        """Return the actions to come on a floor."""
+        if floor.agenda is None:
+            floor.agenda = planned(self.params.splits, floor.splits_done)
+        return floor.agenda
 
-    def _is_open(self, now_at: int) -> bool:
-        return bool(self.params.sessions.session(np.array([now_at]))[0] == Session.REGULAR)
+    def _catch_up(self, floor: Floor, order: Order) -> None:
+        """Restate an order that was sent before an action and is heard of after it."""
+        held = floor.venue.orders[order.order_id]
+        for action in floor.effected:
+            if action.effective_at > order.transact_time and action.instrument == order.symbol:
+                restate_held(held, action)
+
+    def _is_open(self, floor: Floor, which: int, now_at: int) -> bool:
+        return which not in floor.ended and self.params.sessions.session_at(now_at) == Session.REGULAR

@@ -44,11 +44,11 @@ def message(event: Event, sender: str, target: str) -> bytes:
     kind, payload = MESSAGES[event.entry["stream"]], event.payload
     fields: list[tuple[int, str]] = [
         (35, kind),
+        (1128, VERSION),
         (34, str(event.number)),
         (49, sender),
         (52, utc(event.entry["recv_time"])),
         (56, target),
-        (1128, VERSION),
     ]
     for tag, name in FIELDS[kind]:
         words = _words(name, payload.get(name))

@@ -44,8 +44,9 @@ def adjust(
     factors (JSON lines) are taken, too.
 
     --check looks a vendor's history through instead (date, prices, adj close, volume, dividends, stock splits, capital
-    gains): prices in the wrong unit, splits applied to some rows only, dividends a hundredfold or there twice, adjusted
-    closes that do not know of a dividend. It proposes each repair with its evidence; --out writes the file repaired.
+    gains): prices in the wrong unit, splits applied to some rows only or nowhere, dividends a hundredfold, far from the
+    usual, left out or there twice, adjusted closes that do not know of a dividend. It proposes each
+    repair with its evidence; --out writes the file repaired.
 
     Examples: ita adjust bars.csv --actions actions.csv --as-known-at 2024-06-10 --out adjusted.csv;
     ita adjust --check vendor.csv --out repaired.csv

@@ -44,6 +44,9 @@ Limit = Annotated[
     ),
 ]
 Versions = Annotated[bool, typer.Option("--versions", help="every version of a bar, not only the last")]
+Candles = Annotated[
+    bool, typer.Option("--candles", help="time bars as a venue tells them itself, with where each is from")
+]
 Config = Annotated[Path | None, typer.Option(help="folder with YAML files that replace the project's own")]
 AsJson = Annotated[bool, typer.Option("--json", help="print one JSON object")]
 
@@ -63,6 +66,7 @@ def bars(  # noqa: PLR0913, PLR0917  the options of the command
     span: Span = None,
     limit: Limit = None,
     versions: Versions = False,
+    candles: Candles = False,
     config: Config = None,
     json: AsJson = False,
 ) -> None:
@@ -71,6 +75,9 @@ def bars(  # noqa: PLR0913, PLR0917  the options of the command
     The kernels are those of the desk, so late trades and cancels in the ticks have revised what they reach. A file of
     bars (open, high, low, close and open_at and close_at, or a date) is composed to longer ones with --kind time; a
     file of this command is one.
+
+    With --candles a venue's own candles are asked for, over REST: coinbase:BTC-USD with --from and --to, which are days
+    of UTC. They are bars of its past without its trades, and tell their source and the address that was asked.
 
     Examples: ita bars lean:data/equity/usa --instruments IBM --kind tick --size 500 --out bars.parquet;
     ita bars minutes.csv --kind time --size 1h --out hours.csv
@@ -84,6 +91,9 @@ def bars(  # noqa: PLR0913, PLR0917  the options of the command
     from config.settings import read_settings
     from domain.bar_kinds import QUOTES, BarKind, bar_spec
 
+    if candles:
+        told_bars(sources, (kind, size, of), (first, last), out, config, json)
+        return
     _allowed("--of", of, ("trades", QUOTES))
     _allowed("--empty", empty, ("skip", "carry"))
     _allowed("--partial", partial, ("keep", "drop", "mark"))
@@ -120,6 +130,40 @@ def bars(  # noqa: PLR0913, PLR0917  the options of the command
     for reason, count in made.refused.items():
         typer.echo(f"{count} rows not used: {reason}", err=True)
     typer.echo(f"{made.table.height} bars {spec.name} of {made.rows_in} rows written to {out}")
+
+
+def told_bars(
+    sources: list[str],
+    wanted: tuple[str, str, str],
+    days: tuple[str | None, str | None],
+    out: Path,
+    config: Path | None,
+    json: bool,
+) -> None:
+    """Write a venue's own candles; raises WrongUse, SourceError, RequestFailed."""
+    from apps.cli.main import WrongUse
+    from apps.indicator_values import write
+    from apps.venues import candle_table, is_live
+    from domain.bar_kinds import BarKind, bar_spec
+
+    first, last = days
+    try:
+        spec = bar_spec(":".join(wanted))
+    except ValueError as error:
+        raise WrongUse(str(error)) from error
+    if len(sources) != 1 or not is_live(sources[0]) or first is None or last is None:
+        raise WrongUse("--candles takes one source, VENUE:INSTRUMENT,INSTRUMENT, with --from and --to")
+    if spec.kind != BarKind.TIME or not spec.size.is_integer():
+        raise WrongUse(f"candles are time bars of whole seconds; {spec.name} was asked for")
+    table = candle_table(sources[0], int(spec.size), (first, last), config)
+    write(table, out)
+    if json:
+        import msgspec
+
+        told = {"name": spec.name, "bars": table.height, "out": str(out)}
+        typer.echo(msgspec.json.encode(told).decode())
+        return
+    typer.echo(f"{table.height} candles {spec.name} of {sources[0]} written to {out}")
 
 
 def _allowed(option: str, given: str | None, words: tuple[str, ...]) -> None:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 Scope = Annotated[
     str, typer.Argument(help="TYPE:NAME: firm, desk, trader, strategy, account, instrument or venue")
 ]
-Mode = Annotated[str, typer.Option(help="cancel_all, block_new or reduce_only")]
+Mode = Annotated[str, typer.Option(help="cancel_all, block_new, reduce_only or hold_increasing")]
 Reason = Annotated[str, typer.Option(help="why; it stands in the record")]
 Who = Annotated[str | None, typer.Option(help="whose command it is; who is signed in, if left out")]
 Config = Annotated[Path | None, typer.Option(help="folder with YAML files that replace the project's own")]
@@ -56,7 +56,7 @@ def give_checked(make: "Callable[[], Command]", config: Path | None, out: Path |
     Exit code 1 where the desk refuses it or says nothing in time.
     """
     from apps.cli.main import WrongUse
-    from apps.commands import give, give_run
+    from apps.commands import done, give, give_run
     from apps.local_time import stamp
     from config.servers import read_servers
     from domain.controls import ControlKind
@@ -82,4 +82,4 @@ def give_checked(make: "Callable[[], Command]", config: Path | None, out: Path |
     if control.kind is ControlKind.ASKED:
         typer.echo(f"command {command.command_id} was heard at {stamp(control.known_at)}: {control.text}")
         return
-    typer.echo(f"command {command.command_id} holds from {stamp(control.known_at)} on")
+    typer.echo(f"command {command.command_id} holds from {stamp(control.known_at)} on: {done(control)}")

@@ -16,12 +16,15 @@ def demo(out: Out = Path("out/demo"), seed: Seed = 7, json: AsJson = False) -> N
     Example: ita demo --out out/demo
     """
     from apps.demonstration import demonstrate
+    from apps.kept_run import KeptRun
+    from apps.people_view import deeds
     from apps.summary import as_json
-    from apps.tables import print_summary
+    from apps.tables import print_people, print_summary
 
     summary, report = demonstrate(out, seed)
     if json:
         print(as_json(summary))
     else:
+        print_people(deeds(KeptRun(out)))
         print_summary(summary, out)
         print(f"report: {report}")

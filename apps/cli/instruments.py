@@ -34,11 +34,11 @@ def load(
 
     A file of one's own has a header with ticker and venue, and any of instrument_id, kind, name, figi, isin, currency,
     sector, calendar, tick_size, tick_bands, lot_size, multiplier, valid_from, valid_to, known_at. Rows that cannot be
-    read are told by line, and the others are imported.
+    read are told by line, and the others are imported; where none can be read the exit code is 1.
 
     Example: ita instruments import universe-20140324.csv.gz
     """
-    from apps.cli.main import WrongUse
+    from apps.cli.main import WORK_FAILED, WrongUse
     from apps.instruments import listings_of, printed
     from connectors.files.action_rows import instant_of
     from connectors.files.listing_rows import KINDS, ListingFileError, read_listings
@@ -53,14 +53,19 @@ def load(
     with listings_of(store, served, config) as kept:
         done = kept.add(listings)
     told = {**done._asdict(), "bad": [each._asdict() for each in bad]}
+    nothing_read = bool(bad) and not listings
     if json:
         typer.echo(printed(told))
+        if nothing_read:
+            raise typer.Exit(WORK_FAILED)
         return
     for line, reason in bad[:20]:
         typer.echo(f"line {line}: {reason}", err=True)
     if len(bad) > 20:
         typer.echo(f"... and {len(bad) - 20} more", err=True)
     typer.echo(f"{done.new} new, {done.changed} changed, {done.unchanged} as known, {len(bad)} rows not read")
+    if nothing_read:
+        raise typer.Exit(WORK_FAILED)
 
 
 @app.command("show")
@@ -87,7 +92,7 @@ def show(
     except ValueError as error:
         raise WrongUse(str(error)) from error
     with listings_of(store, served, config, make=False) as kept:
-        found = kept.named(name, valid, known)
+        found = kept.named(name, valid, known) or kept.named(name.upper(), valid, known)
     typer.echo(printed(found) if json else as_text(found) or f"nothing is known of {name}")
     if not found:
         raise typer.Exit(WORK_FAILED)
@@ -105,7 +110,7 @@ def history(
     from apps.instruments import as_text, listings_of, printed
 
     with listings_of(store, served, config, make=False) as kept:
-        found = kept.history(name)
+        found = kept.history(name) or kept.history(name.upper())
     typer.echo(printed(found) if json else as_text(found) or f"nothing is known of {name}")
     if not found:
         raise typer.Exit(WORK_FAILED)

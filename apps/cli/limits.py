@@ -14,20 +14,38 @@ Measure = Annotated[str | None, typer.Option(help="only rows of this measure")]
 
 
 @app.command("show")
-def show(config: Config = None, out: Out = None, measure: Measure = None, as_json: Json = False) -> None:
-    """Show the rows that hold: of limits.yaml, or what the run in a folder was told last.
+def show(
+    config: Config = None,
+    out: Out = None,
+    measure: Measure = None,
+    served: Annotated[bool, typer.Option("--served", help="what holds in the served desk")] = False,
+    as_json: Json = False,
+) -> None:
+    """Show the rows of orders and of risk: of limits.yaml, or what holds in the served desk or the run in a folder.
 
     Example: ita limits show --measure order_notional
     """
-    from apps.limit_view import held_table, rows_of
+    from apps.cli.main import WrongUse
+    from apps.limit_view import held_table, rows_of, whose
+    from apps.risk_limit_view import held_risk_limits, rows_of_risk
 
-    rows = [row for row in rows_of(held_table(config, out)) if measure in (None, row["measure"])]
+    if served and out is not None:
+        raise WrongUse("limits are shown of one desk; give --served or --out, not both")
+    of_orders = rows_of(held_table(config, out, served=served))
+    of_risk = rows_of_risk(held_risk_limits(config, out, served=served))
+    known = ", ".join(sorted({row["measure"] for row in (*of_orders, *of_risk)}))
+    rows, of_risk = (
+        [row for row in each if measure in (None, row["measure"])] for each in (of_orders, of_risk)
+    )
+    if not (rows or of_risk) and measure is not None:
+        raise WrongUse(f"no limit has measure {measure!r}; those that have limits: {known}")
     if as_json:
-        typer.echo(json.dumps({"limits": rows}))
+        typer.echo(json.dumps({"limits": rows, "risk_limits": of_risk}))
         return
-    for row in rows:
+    typer.echo(whose(config, out, served=served), err=True)
+    for row in (*rows, *of_risk):
         soft = "" if row["soft"] is None else f"{row['soft']} / "
-        window = f" over {row['window_seconds']} s" if row["window_seconds"] else ""
+        window = f" over {row['window_seconds']} s" if row.get("window_seconds") else ""
         until = f" until {row['temporary_until']}" if row["temporary_until"] else ""
         typer.echo(
             f"{row['limit_id']:<28} {row['measure']} {row['scope_type']}:{row['scope_id']}{window}  "
@@ -50,18 +68,15 @@ def change(  # noqa: PLR0913, PLR0917  typer makes an option of each argument
     out: Out = None,
     wait: Wait = 10.0,
 ) -> None:
-    """Let a new version of a row hold in a running desk; the row itself is never changed.
+    """Let a new version of a row hold in a running desk; neither the row itself nor any other is changed.
 
     Example: ita limits set notional-account --hard 250000 --reason "volatile" --who ann --checker bob --out out/desk
     """
-    from apps.commands import table_command
-    from apps.limit_view import changed, held_table
+    from apps.commands import limit_command
 
-    def command():  # type: ignore[no-untyped-def]  # the type of a command is not imported before it is called
-        made = changed(held_table(config, out), limit_id, (hard, soft, until), (who, checker), reason)
-        return table_command(made, who, reason)
-
-    give_checked(command, config, out, wait)
+    give_checked(
+        lambda: limit_command(limit_id, (hard, soft, until), (who, checker), reason), config, out, wait
+    )
 
 
 @app.command("history")
@@ -75,9 +90,17 @@ def history(
 
     Example: ita limits history notional-account --out out/desk
     """
+    from apps.cli.main import WrongUse
     from apps.limit_view import told, versions
+    from apps.risk_limit_view import held_risk_limits, risk_versions
+    from operators.risk_limit_table import is_risk_limit
 
-    rows = versions(config, out, limit_id)
+    of_risk = held_risk_limits(config, out)
+    known = limit_id is not None and is_risk_limit(of_risk, limit_id)
+    try:
+        rows = ([] if known else versions(config, out, limit_id)) + risk_versions(of_risk, limit_id)
+    except ValueError as failure:
+        raise WrongUse(str(failure)) from failure
     changes = told(out, config) if out is not None else []
     if as_json:
         typer.echo(json.dumps({"versions": rows, "changes": changes}))
@@ -103,3 +126,72 @@ def publish(
     from config.settings import read_settings
 
     give_checked(lambda: limits_command(read_settings(config), who, reason), config, out, wait)
+
+
+Breach = Annotated[str, typer.Argument(help="breach_id, or how it begins, as `ita limits breaches` tells it")]
+
+
+@app.command("breaches")
+def breaches(
+    config: Config = None,
+    out: Out = None,
+    every: Annotated[bool, typer.Option("--all", help="those that are over, too")] = False,
+    as_json: Json = False,
+) -> None:
+    """List the breaches of limits of risk: where each stands, what is done about it, and who said what.
+
+    Example: ita limits breaches --out out/desk
+    """
+    from apps.breach_view import breaches as rows_of_breaches
+
+    rows = rows_of_breaches(out, config, every=every)
+    if as_json:
+        typer.echo(json.dumps({"breaches": rows}))
+        return
+    for row in rows:
+        until = f" until {row['waived_until']}" if row["waived_until"] else ""
+        due = f" by {row['due_at']}" if row["due_at"] else ""
+        until += f" to be answered by the {row['answer_by']}{due}" if row["answer_by"] else ""
+        said = f"  {row['who']}: {row['reason']}" if row["who"] else ""
+        typer.echo(
+            f"{row['breach_id']}  {row['state']}{until}  {row['limit_id']} {row['scope']} {row['measure']} "
+            f"{row['measured']:.6g} of {row['limit']:.6g}, {row['level']}: {row['action']}  since {row['since']}{said}"
+        )
+    typer.echo(f"{len(rows)} breaches", err=True)
+
+
+@app.command("acknowledge")
+def acknowledge(
+    name: Breach, reason: Reason, who: Who = None, config: Config = None, out: Out = None, wait: Wait = 10.0
+) -> None:
+    """Say that a breach was seen, and by whom; what it has stopped stays stopped.
+
+    Example: ita limits acknowledge 4be51c --reason "desk is reducing" --who risk.officer --out out/desk
+    """
+    from apps.breach_view import full_breach
+    from apps.commands import acknowledge_command
+
+    give_checked(lambda: acknowledge_command(full_breach(name, out, config), who, reason), config, out, wait)
+
+
+@app.command("waive")
+def waive(
+    name: Breach,
+    reason: Reason,
+    maker: Annotated[str, typer.Option(help="who asks for it; another than who checks it")],
+    until: Annotated[str, typer.Option(help="when it ends, within a week: 2026-01-31T16:00:00-05:00")],
+    who: Who = None,
+    config: Config = None,
+    out: Out = None,
+    wait: Wait = 10.0,
+) -> None:
+    """Let a breach ask for nothing for a time, as long as it gets no worse; two persons, and it ends by itself.
+
+    Example: ita limits waive 4be51c --until 2026-01-31T16:00:00-05:00 --maker ann --who risk.officer --reason "hedged"
+    """
+    from apps.breach_view import full_breach
+    from apps.commands import waive_command
+
+    give_checked(
+        lambda: waive_command(full_breach(name, out, config), (maker, who), until, reason), config, out, wait
+    )

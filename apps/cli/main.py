@@ -76,6 +76,7 @@ def _register() -> None:
         replay,
         risk,
         run,
+        sanctions,
         screen,
         serve_recording,
         stack,
@@ -109,6 +110,7 @@ def _register() -> None:
     app.add_typer(instruments.app, name="instruments")
     app.add_typer(lake.app, name="lake")
     app.add_typer(risk.app, name="risk")
+    app.add_typer(sanctions.app, name="sanctions")
     app.add_typer(stack.app, name="stack")
     app.add_typer(train.app, name="train")
 

@@ -20,6 +20,15 @@ Config = Annotated[Path | None, typer.Option(help="folder with YAML files that r
 Out = Annotated[
     Path | None, typer.Option(help="folder that keeps everything; without it only the summary is left")
 ]
+Actions = Annotated[
+    Path | None,
+    typer.Option(
+        help="corporate actions: rows that name instruments, or a folder of Lean's factor and map files"
+    ),
+]
+Against = Annotated[
+    str | None, typer.Option(help="a second feed of the same instruments: health says where the two disagree")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="print one JSON object")]
 
 
@@ -32,9 +41,14 @@ def replay(  # noqa: PLR0913, PLR0917  the options of the command
     batch_rows: BatchRows = 16_384,
     config: Config = None,
     out: Out = None,
+    actions: Actions = None,
+    against: Against = None,
     json: AsJson = False,
 ) -> None:
     """Run historical ticks through the whole desk and sum it up.
+
+    Rows of --actions are those of `ita adjust`, with instrument; what holders get shares of stands in into, how many
+    for each share in shares. A rename keeps the instrument, under the name of its first ticker.
 
     Example: ita replay lean:data/equity/usa --instruments AIG,IBM --out out/october
     """
@@ -43,7 +57,10 @@ def replay(  # noqa: PLR0913, PLR0917  the options of the command
     from apps.tables import print_summary
 
     names = tuple(name.strip().upper() for name in instruments.split(",")) if instruments else None
-    summary = replayed(Request(tuple(sources), names, first, last, workers, batch_rows, config), out)
+    request = Request(
+        tuple(sources), names, first, last, workers, batch_rows, config, actions, against=against
+    )
+    summary = replayed(request, out)
     if json:
         print(as_json(summary))
     else:

@@ -40,6 +40,10 @@ CopulaName = Annotated[
     str, typer.Option("--copula", help="of monte-carlo: normal, or student-t (4 degrees of freedom)")
 ]
 Drop = Annotated[bool, typer.Option("--drop-incomplete", help="leave rows out that lack values")]
+Prices = Annotated[
+    bool | None,
+    typer.Option("--prices/--no-prices", help="the file holds prices; where left out such a file is refused"),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="print one JSON object")]
 
 
@@ -62,11 +66,12 @@ def var(  # noqa: PLR0913, PLR0917  an option for each thing that one may ask
     seed: Seed = 1,
     copula: CopulaName = "normal",
     drop_incomplete: Drop = False,
+    prices: Prices = None,
     json: AsJson = False,
 ) -> None:
     """Value at risk and expected shortfall of a file of returns, and what each position adds.
 
-    Losses are positive. Returns are fractions (0.01 is one per cent), rows sorted by date. The output names the
+    Losses are positive. Returns are fractions (0.01 or 1% is one per cent), rows sorted by date. The output names the
     convention of the quantile. Rows that cannot be used are told by line, with exit code 2.
 
     Example: ita risk var returns.csv --method filtered --confidence 0.99 --weights w.csv --backtest --json
@@ -96,7 +101,7 @@ def var(  # noqa: PLR0913, PLR0917  an option for each thing that one may ask
             rolling,
             backtest,
         )
-        panel = read_returns(returns, drop_incomplete=drop_incomplete)
+        panel = read_returns(returns, drop_incomplete=drop_incomplete, prices=prices)
         if weights in ("equal", "one"):
             import numpy as np
 

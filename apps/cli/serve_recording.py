@@ -14,8 +14,8 @@ FaultSettings = Annotated[
     list[str] | None,
     typer.Option(
         "--fault",
-        help="delay=50ms, or a chance for each message: drop, duplicate, reorder, garbage, cut, kick, mute; "
-        "of subscriptions: refuse; of requests: limit",
+        help="delay=50ms, or a chance for each message: drop, duplicate, reorder, garbage, damage, cut, kick, mute; "
+        "of books that are sent to who joins: spoil, falsify; of subscriptions: refuse; of requests: limit",
     ),
 ]
 Seed = Annotated[int, typer.Option(help="of the faults that happen by chance")]
@@ -39,7 +39,8 @@ def serve_recording(
 
     Example: ita serve-recording COINBASE.ws.28.0.gz --present --fault drop=0.01 --fault delay=50ms
 
-    `GET /_control` tells where the session stands and changes faults as it goes: ?drop=0.1, ?next=drop:3, ?now=cut.
+    `GET /_control` tells where the session stands and changes faults as it goes: ?drop=0.1, ?next=drop:3 (of a
+    channel: ?next=drop:3:level2:BTC-USD), ?now=cut.
     """
     import msgspec
 

@@ -8,6 +8,7 @@ from typing import Any
 from apps.audit_seen import audit_seen
 from apps.explanation import AuditSeen
 from apps.kept_run import KeptRun
+from apps.people_view import deeds
 from apps.report.charts import MARKERS_MAX, equity_chart, price_chart
 from apps.report.look import SCRIPT, STYLE, WITHOUT_SCRIPT
 from apps.report.readings import (
@@ -28,6 +29,7 @@ from apps.report.tables import (
     bar_table,
     number,
     order_table,
+    people_table,
     position_table,
     quality_table,
     table,
@@ -52,6 +54,7 @@ def write_report(folder: Path, target: Path) -> None:
         _prices(told, days),
         _equity(accounts, days),
         f"<h2>Verdicts by reason</h2>{verdict_table(summary['verdicts'], reason_texts(run))}",
+        f"<h2>What people did</h2>{people_table(deeds(run))}",
         f"<h2>Positions and results</h2>{position_table(summary['positions'])}",
         _quality(run, summary),
         _orders(run, summary),
@@ -83,14 +86,14 @@ def _head(run: KeptRun, days: tuple[Span, ...]) -> str:
 
 
 def _figures(summary: dict[str, Any], told: tuple[Story, ...], accounts: tuple[Curve, ...]) -> str:
-    counts, profit, kinds = summary["counts"], summary["pnl"], summary["verdicts"]["by_kind"]
+    counts, profit = summary["counts"], summary["pnl"]
+    approved = summary["verdicts"]["by_kind"].get("approved", 0)
     worst = max((float(curve.drawdown.max()) for curve in accounts), default=0.0)
-    asked = sum(kinds.values())
     fills = sum(len(story.fills) for story in told)
     figures = (
         (f"{float(profit['total']):+,.2f}", "P&L after fees"),
         (f"{-100 * worst:.2f} %", "largest drawdown"),
-        (f"{kinds.get('approved', 0):,} of {asked:,}", "intents approved"),
+        (f"{approved:,} of {counts.get('intents', 0):,}", "intents approved"),
         (f"{fills:,}", "orders filled, at least in part"),
         (f"{counts.get('signals', 0):,}", "signals"),
         (f"{summary['rows_in']:,}", "ticks in"),

@@ -120,12 +120,31 @@ def stories(run: KeptRun) -> tuple[Story, ...]:
 
 
 def _fills(run: KeptRun) -> dict[str, list[Fill]]:
+    """Return what each order has been filled with by instrument, net of busts and with corrections as they stand.
+
+    Reports of busts and corrections name the fill that no longer stands (ExecRefID); what was only imputed is taken
+    back by an execution of our own, with its quantity.
+    """
+    columns = (
+        *("Symbol", "OrderID", "ClOrdID", "strategy", "Side", "ExecID", "ExecType", "event_at"),
+        *("LastQty", "LastPx"),
+    )
+    taken_back = pl.col("ExecType") == ExecType.TRADE_CANCEL.value
+    amending = run.rows("oms.reports").filter(
+        taken_back | (pl.col("ExecType") == ExecType.TRADE_CORRECT.value)
+    )
+    said = run.rows("oms.executions").filter(taken_back | (pl.col("ExecType") == ExecType.TRADE.value))
     rows = (
-        run.rows("oms.executions")
-        .filter(pl.col("ExecType") == ExecType.TRADE.value)
-        .with_columns(*nanoseconds("event_at"), paid=pl.col("LastPx").cast(pl.Float64) * pl.col("LastQty"))
+        pl.concat([said.select(columns), amending.filter(~taken_back).select(columns)])
+        .join(amending.select("OrderID", ExecID="ExecRefID"), on=("OrderID", "ExecID"), how="anti")
+        .with_columns(
+            *nanoseconds("event_at"),
+            units=pl.when(taken_back).then(-pl.col("LastQty")).otherwise(pl.col("LastQty")),
+        )
+        .with_columns(paid=pl.col("LastPx").cast(pl.Float64) * pl.col("units"))
         .group_by("Symbol", "ClOrdID", "strategy", "Side")
-        .agg(pl.col("event_at").min(), pl.col("LastQty").sum(), pl.col("paid").sum())
+        .agg(pl.col("event_at").min(), pl.col("units").sum().alias("LastQty"), pl.col("paid").sum())
+        .filter(pl.col("LastQty") > 0)
         .sort("event_at", "ClOrdID")
         .collect()
     )
@@ -254,7 +273,7 @@ def reason_texts(run: KeptRun) -> dict[str, str]:
 def orders(run: KeptRun) -> list[dict[str, Any]]:
     """Return the intents that are worth a look, in order of time: refused, not filled, and the last of the others.
 
-    Each with its verdict, codes, and what the venue made of it.
+    Each with its last verdict, codes, and what the venue made of it.
     """
     last = (
         run.rows("oms.executions")
@@ -262,7 +281,12 @@ def orders(run: KeptRun) -> list[dict[str, Any]]:
         .group_by("ClOrdID", maintain_order=True)
         .agg(pl.col("OrdStatus").last(), pl.col("CumQty").last(), pl.col("AvgPx").last())
     )
-    verdicts = run.rows("verdicts").select("ClOrdID", "kind", "codes", pl.col("Text").alias("verdict_text"))
+    verdicts = (
+        run.rows("verdicts")
+        .sort("known_at", "sequence")
+        .group_by("ClOrdID", maintain_order=True)
+        .agg(pl.col("kind", "codes").last(), pl.col("Text").last().alias("verdict_text"))
+    )
     asked = run.rows("intents").select(
         *nanoseconds("known_at"), "ClOrdID", "Symbol", "strategy", "Side", "OrderQty", "Price", "sequence"
     )

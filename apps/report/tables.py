@@ -5,6 +5,7 @@ from html import escape
 from typing import Any
 
 from apps.local_time import stamp
+from apps.people_view import Deed
 from domain.orders import OrdStatus
 
 IDENTIFIER_SHOWN = 12
@@ -61,7 +62,7 @@ def _cell(value: str) -> str:
 
 
 def verdict_table(verdicts: dict[str, dict[str, int]], texts: dict[str, str]) -> str:
-    """Return how many intents were approved, held and refused, and each reason with what it means."""
+    """Return how many verdicts approved, held and refused, and each reason with what it means."""
     kinds, codes = verdicts["by_kind"], verdicts["by_code"]
     whole = sum(kinds.values())
     rows: list[Row] = [
@@ -69,7 +70,22 @@ def verdict_table(verdicts: dict[str, dict[str, int]], texts: dict[str, str]) ->
     ]
     ranked = sorted(codes.items(), key=lambda entry: (-entry[1], entry[0]))
     rows += [(code, number(count), share(count, whole), texts.get(code, "")) for code, count in ranked]
-    return table(("verdict or reason", "intents>", "share of all intents", "meaning"), rows)
+    return table(("verdict or reason", "verdicts>", "share of all verdicts", "meaning"), rows)
+
+
+def people_table(deeds: Iterable[Deed]) -> str:
+    """Return what people did, and what came of it."""
+    rows = [
+        (
+            marked(deed.when, "when"),
+            deed.who,
+            deed.what,
+            deed.why,
+            marked(deed.outcome, "" if deed.carried_out else "refused"),
+        )
+        for deed in deeds
+    ]
+    return table(("New York", "who", "what", "why", "what came of it"), rows)
 
 
 def order_table(orders: Iterable[dict[str, Any]]) -> str:

@@ -13,13 +13,11 @@ import msgspec
 
 from connectors.audit.heads import TreeHead
 from connectors.audit.keys import SigningKey
-from connectors.audit.log import AuditBusy, AuditLog
+from connectors.audit.log import LOOK_SECONDS, WAIT_SECONDS, AuditBusy, AuditLog
 from connectors.audit.personal import People, context_of
 from domain.envelope import record_id
 
 DOORS = "doors"
-WAIT_SECONDS = 10.0
-LOOK_SECONDS = 0.02
 STREAM = "audit.doors"
 
 _ENCODER = msgspec.json.Encoder(order="sorted")

@@ -10,9 +10,10 @@ again are compared with the rows that they made, and written no second time.
 
 import fcntl
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from time import time_ns
+from time import monotonic, sleep, time_ns
 from typing import Any, NamedTuple
 
 from connectors.audit.findings import event_of
@@ -39,6 +40,8 @@ HEAD_ROWS = 1_000
 HEAD_SECONDS = 60.0
 LINE_BYTES_MAX = 4 * 1024 * 1024
 LOCK = ".lock"
+WAIT_SECONDS = 10.0
+LOOK_SECONDS = 0.02
 
 
 class AuditBusy(RuntimeError):
@@ -268,6 +271,7 @@ class AuditLog:
                 root=self._tree.root().hex(),
                 last_hash=self.last.hex(),
                 timestamp=time_ns(),
+                number=self._heads.count + 1,
             )
             self._heads.append(signed(head, self._key))
         self._headed_at = time_ns()
@@ -303,6 +307,29 @@ class AuditLog:
             self._file = None
         self._heads.close()
         os.close(self._lock)
+
+
+@contextmanager
+def nobody_writes(folder: Path) -> Iterator[bool]:
+    """Wait until nobody writes a writer's log, and let nobody begin meanwhile; False where somebody goes on."""
+    path = folder / LOCK
+    if not path.exists():
+        yield True
+        return
+    with path.open("rb") as held:
+        deadline = monotonic() + WAIT_SECONDS
+        while not (alone := _is_free(held.fileno())) and monotonic() < deadline:
+            sleep(LOOK_SECONDS)
+        yield alone
+
+
+def _is_free(descriptor: int) -> bool:
+    """Keep writers out of a log where none is there; say whether that was so."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 def _locked(path: Path) -> int:

@@ -19,6 +19,7 @@ from connectors.audit.entries import EntryCodec
 from connectors.audit.heads import TreeHead
 from connectors.audit.keys import SigningKey
 from connectors.audit.log import BY_DEFAULT, AuditLog, LogState, Schedule
+from connectors.endings import kept
 from domain.envelope import Record
 
 
@@ -118,9 +119,10 @@ class AuditPartition(StatefulSinkPartition[AuditItem, LogState]):
 
     def close(self) -> None:
         """Let the log go, with a head over all of it."""
-        self._log.make_head()
-        self._log.synchronise()
-        self._tell()
+        with kept():
+            self._log.make_head()
+            self._log.synchronise()
+            self._tell()
         self._log.close()
         if self._told is not None:
             self._told.close()

@@ -6,12 +6,15 @@ and name the row: they hold the hash of every row.
 """
 
 from collections.abc import Iterator, Sequence
-from itertools import islice
+from itertools import chain, islice
+from os import SEEK_END
 from pathlib import Path
 
 import msgspec
+from msgspec import UNSET
 
 from connectors.audit.anchors import Anchor
+from connectors.audit.block_pool import hashed
 from connectors.audit.blocks import block_hashes
 from connectors.audit.findings import (
     Finding,
@@ -23,12 +26,12 @@ from connectors.audit.findings import (
     number_of,
     time_of,
 )
-from connectors.audit.heads import TreeHead, is_signed, read_heads
+from connectors.audit.heads import HEADS, TreeHead, is_damaged, is_signed, read_heads
 from connectors.audit.keys import PublicKeys
 from connectors.audit.merkle import Frontier
 from connectors.audit.rows import GENESIS, AuditDamaged, followed, row_of, segments
+from connectors.audit.stretches import blocks, stretches
 
-READ_BYTES = 1024 * 1024
 FINDINGS_MAX = 100
 
 
@@ -62,12 +65,13 @@ def verify(
     `must_be_signed` makes a head that no trusted key has signed wrong.
     """
     checked = Checked(writer=writer)
+    heads = _heads_or_damage(folder / writer)  # before the rows, so that whatever they cover is there by then
     hashes = _rows_checked(folder / writer, checked)
     if checked.findings:
         return checked
     _anchors_checked(checked, hashes, anchors, keys, must_be_signed=must_be_signed)
     if not checked.findings:
-        _heads_checked(folder / writer, checked, hashes, keys, must_be_signed=must_be_signed)
+        _heads_checked(heads, checked, hashes, keys, must_be_signed=must_be_signed)
     checked.findings = [_with_event(folder / writer, each) for each in checked.findings]
     return checked
 
@@ -80,22 +84,53 @@ def _with_event(folder: Path, found: Finding) -> Finding:
     return msgspec.structs.replace(found, event_id=event_of(line), event_time=time_of(line))
 
 
+def unfinished(folder: Path, checked: Checked) -> Finding | None:
+    """Return what in a log that nobody writes is left open: a torn end of a file, or rows without a head."""
+    for path in (*segments(folder)[-1:], folder / HEADS):
+        if path.exists() and _is_torn(path):
+            words = f"the last line of {path.name} is not whole, and nobody writes it any more"
+            row = checked.rows + (path.name != HEADS)
+            return finding(checked.writer, row, Wrong.EDITED, b"", words)
+    if not checked.after_head:
+        return None
+    row = checked.rows - checked.after_head + 1
+    words = f"nobody writes the log any more, and its last head covers {row - 1} rows: those from {row} on have none"
+    return finding(checked.writer, row, Wrong.INSERTED, b"", words)
+
+
+def _is_torn(path: Path) -> bool:
+    """Say whether a file ends in the middle of a line."""
+    with path.open("rb") as file:
+        if not file.seek(0, SEEK_END):
+            return False
+        file.seek(-1, SEEK_END)
+        return file.read() != b"\n"
+
+
 def _rows_checked(folder: Path, checked: Checked) -> list[bytes]:
     """Check that each row follows from the one before it; return the hashes of the rows as they stand."""
     hashes: list[bytes] = []
     place, before = Place(1, GENESIS, GENESIS), b""
-    for block in _blocks(folder):
-        passed = block_hashes(block, place.last, place.number - 1)
-        if passed is not None:
-            place = Place(place.number + len(passed), *[*passed[::-1], place.last][:2])
-            hashes += passed
-            before = b""
+    for stretch, found in hashed(stretches(folder)):
+        if found is not None and (found.previous, found.number) == (place.last, place.number - 1):
+            place, before = _passed(place, found.each(), hashes), b""
             continue
-        before = before or _line_before(folder, len(hashes))
-        place, before = _one_by_one(folder, block, place, before, hashes, checked)
+        for block in blocks(stretch):
+            passed = block_hashes(block, place.last, place.number - 1)
+            if passed is not None:
+                place, before = _passed(place, passed, hashes), b""
+                continue
+            before = before or _line_before(folder, len(hashes))
+            place, before = _one_by_one(folder, block, place, before, hashes, checked)
     checked.rows = len(hashes)
     checked.last_hash = (hashes[-1] if hashes else GENESIS).hex()
     return hashes
+
+
+def _passed(place: Place, passed: list[bytes], hashes: list[bytes]) -> Place:
+    """Take in the hashes of rows that follow; return where the check stands after them."""
+    hashes += passed
+    return Place(place.number + len(passed), *[*passed[::-1], place.last][:2])
 
 
 def _one_by_one(
@@ -130,22 +165,6 @@ def _line_before(folder: Path, rows: int) -> bytes:
     return next(islice(_Later(folder, rows - 1).lines(), 1), b"") if rows else b""
 
 
-def _blocks(folder: Path) -> Iterator[bytes]:
-    """Yield whole lines of a log, some at a time; a torn last line of all is left out."""
-    paths = segments(folder)
-    for path in paths:
-        with path.open("rb") as file:
-            rest = b""
-            while read := file.read(READ_BYTES):
-                block = rest + read
-                end = block.rfind(b"\n") + 1
-                rest = block[end:]
-                if end:
-                    yield block[:end] if rest else block
-            if rest and path != paths[-1]:
-                yield rest + b"\n"
-
-
 class _Later:
     """The lines of a log after a place, read when they are asked for."""
 
@@ -155,7 +174,7 @@ class _Later:
     def lines(self) -> Iterator[bytes]:
         """Yield them."""
         number = 0
-        for block in _blocks(self._folder):
+        for block in chain.from_iterable(map(blocks, stretches(self._folder))):
             lines = block.split(b"\n")[:-1]
             yield from lines[max(0, self._skipped - number) :]
             number += len(lines)
@@ -173,28 +192,50 @@ class _Roots:
         return self._tree.root().hex()
 
 
+def _heads_or_damage(folder: Path) -> list[TreeHead] | AuditDamaged:
+    """Return the heads of a log, or why they cannot be read."""
+    try:
+        return read_heads(folder)
+    except AuditDamaged as damage:
+        return damage
+
+
 def _heads_checked(
-    folder: Path, checked: Checked, hashes: list[bytes], keys: PublicKeys, *, must_be_signed: bool
+    heads: list[TreeHead] | AuditDamaged,
+    checked: Checked,
+    hashes: list[bytes],
+    keys: PublicKeys,
+    *,
+    must_be_signed: bool,
 ) -> None:
     """Hold a log against its own heads."""
     roots = _Roots(hashes)
-    try:
-        heads = read_heads(folder)
-    except AuditDamaged as damage:
-        checked.findings.append(finding(checked.writer, 0, Wrong.FORGED_HEAD, b"", str(damage)))
+    if isinstance(heads, AuditDamaged):
+        checked.findings.append(finding(checked.writer, 0, Wrong.FORGED_HEAD, b"", str(heads)))
         heads = []
     agreed = 0
-    for head in sorted(heads, key=lambda head: head.tree_size):
+    for place, head in enumerate(heads, 1):
         signed = must_be_signed or checked.signed_heads > 0
-        wrong = _head_wrong(checked.writer, head, agreed, hashes, roots, keys, must_be_signed=signed)
+        trusted = is_signed(head, keys)
+        forged = _is_forged(head, keys, trusted=trusted, must_be_signed=signed)
+        wrong = _head_wrong(checked.writer, head, agreed, hashes, roots, forged=forged)
+        if wrong is None and (head.number not in (UNSET, place) or head.tree_size == agreed):
+            words = f"the head of {head.tree_size} rows stands in place {place} of the heads, which is not its place"
+            wrong = finding(checked.writer, min(agreed + 1, len(hashes)), Wrong.FORGED_HEAD, b"", words)
         if wrong is not None:
             checked.findings.append(wrong)
             break
         checked.heads += 1
-        checked.signed_heads += is_signed(head, keys)
+        checked.signed_heads += trusted
         agreed = head.tree_size
     checked.after_head = max(0, len(hashes) - agreed)
-    checked.root = _Roots(hashes).over(len(hashes))
+    checked.root = roots.over(len(hashes))
+
+
+def _is_forged(head: TreeHead, keys: PublicKeys, *, trusted: bool, must_be_signed: bool) -> bool:
+    """Say whether a head is damaged, claims a signature that no trusted key made, or has to be signed and is not."""
+    claims = bool(keys and head.key_id)
+    return not trusted and (must_be_signed or claims or is_damaged(head))
 
 
 def _head_wrong(
@@ -203,19 +244,20 @@ def _head_wrong(
     agreed: int,
     hashes: Sequence[bytes],
     roots: _Roots,
-    keys: PublicKeys,
     *,
-    must_be_signed: bool,
+    forged: bool,
     of: str = "a head",
 ) -> Finding | None:
-    """Return what a head says against the rows, the first `agreed` of which agree with the head before it."""
-    size, trusted = head.tree_size, is_signed(head, keys)
+    """Return what a head says against the rows, the first `agreed` of which agree with the head before it.
+
+    `forged` says that its signature is none that may stand.
+    """
+    size = head.tree_size
     row = min(agreed + 1, size)
-    if head.writer != writer or (
-        not trusted and (must_be_signed or (head.signature and keys.knows(head.key_id)))
-    ):
+    if head.writer != writer or forged:
         words = (
-            f"{of} of {size} rows is not signed by a key that is trusted; its key is {head.key_id or 'none'}"
+            f"{of} of {size} rows is damaged, or not signed by a key that is trusted; its key is "
+            f"{head.key_id or 'none'}"
         )
         return finding(writer, row, Wrong.FORGED_HEAD, b"", words)
     if size > len(hashes):
@@ -249,16 +291,9 @@ def _anchors_checked(
                 words = f"row {number} is not the row that was anchored: the chain was made again from it on"
                 checked.findings.append(finding(checked.writer, number, Wrong.REHASHED, b"", words))
                 return
-        wrong = _head_wrong(
-            checked.writer,
-            anchor.head,
-            agreed,
-            hashes,
-            roots,
-            keys,
-            must_be_signed=must_be_signed,
-            of="an anchor",
-        )
+        trusted = is_signed(anchor.head, keys)
+        forged = _is_forged(anchor.head, keys, trusted=trusted, must_be_signed=must_be_signed)
+        wrong = _head_wrong(checked.writer, anchor.head, agreed, hashes, roots, forged=forged, of="an anchor")
         if wrong is not None:
             checked.findings.append(wrong)
             return

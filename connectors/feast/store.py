@@ -9,6 +9,7 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +23,9 @@ from features.family import Feature
 VIEW = "bar_features"
 SETTINGS = "feature_store.yaml"
 DECLARED = "declared.json"
+NOT_NOW = re.compile(r"\b(MISCONF|BUSY|CLUSTERDOWN|MASTERDOWN|NOREPLICAS|TRYAGAIN)\b")
+"""Words of Redis's refusals that end by themselves."""
+PIPELINED = " of pipeline caused error: "
 Online = Mapping[str, Any]
 """Feast's configuration of an online store; `${NAME}` in it is taken from the environment when the store is opened."""
 
@@ -76,9 +80,17 @@ def redis_store(
 
 
 def passes(failure: Exception) -> bool:
-    """Say whether an online store is gone or slow, and may be back."""
+    """Say whether an online store is gone or slow, and may be back, or takes nothing for now.
+
+    A Redis takes nothing while it has no memory left, cannot save, is a replica, or is busy; that ends without a change
+    of what is asked.
+    """
     from redis import exceptions  # noqa: PLC0415  with Feast, when it is needed
 
+    if isinstance(failure, (exceptions.OutOfMemoryError, exceptions.ReadOnlyError)):
+        return True
+    if isinstance(failure, exceptions.ResponseError):
+        return bool(NOT_NOW.search(str(failure)))
     return (
         isinstance(failure, (exceptions.ConnectionError, exceptions.TimeoutError))
         and not isinstance(failure, (exceptions.AuthenticationError, exceptions.AuthorizationError))
@@ -153,15 +165,43 @@ def declared_in(folder: Path) -> Declared:
 
 def open_store(folder: Path) -> Any:
     """Return Feast's `FeatureStore` of a folder that has been prepared."""
-    from feast import FeatureStore  # noqa: PLC0415  takes seconds
+    with _unchecked():
+        from feast import FeatureStore  # noqa: PLC0415  takes seconds
 
     return FeatureStore(repo_path=str(folder))
 
 
+@contextmanager
+def _unchecked() -> Iterator[None]:
+    """Import Feast without the checks that typeguard compiles into its classes: half of the time that it takes."""
+    import typeguard  # noqa: PLC0415  comes with Feast
+
+    checked = typeguard.typechecked
+    typeguard.typechecked = _as_it_is
+    try:
+        yield
+    finally:
+        typeguard.typechecked = checked
+
+
+def _as_it_is(target: Any = None, **_: Any) -> Any:
+    return _as_it_is if target is None else target
+
+
 def push(store: Any, frame: Any) -> None:
-    """Write rows of `codec.push_frame` to the online store, each in the place of its instrument's row."""
-    if len(frame):
+    """Write rows of `codec.push_frame` to the online store, each in the place of its instrument's row.
+
+    What Redis says of a refusal is left in its own words, without the bytes of the command.
+    """
+    if not len(frame):
+        return
+    try:
         store.write_to_online_store(VIEW, df=frame)
+    except Exception as failure:
+        _, of_pipeline, said = str(failure).rpartition(PIPELINED)
+        if of_pipeline:
+            failure.args = (said,)
+        raise
 
 
 def read_online(store: Any, instruments: Sequence[str], features: Sequence[str]) -> dict[str, list[Any]]:

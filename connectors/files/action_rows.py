@@ -3,7 +3,6 @@
 A line that cannot be read is told with its number; nothing is guessed.
 """
 
-import csv
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -14,13 +13,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from connectors.files.action_vendor_lines import vendor_actions
+from connectors.files.text_rows import UnreadableFile, rows_of, text_of
 from domain.corporate_actions import AMOUNTS, RATIOS, ActionKind, CorporateAction
 
 DATE = ("ex_date", "exdate", "date", "ex")
 KIND = ("type", "kind", "action", "event", "action_type", "event_type")
-VALUE = ("value", "amount", "ratio", "factor", "dividend", "cash")
-KNOWN = ("known_at", "announced", "announced_on", "announcement", "announcement_date", "declared")
+CASH = ("value", "amount", "dividend", "cash", "price")
+TIMES = ("value", "ratio", "factor", "split_ratio", "amount")
+KNOWN = ("known_at", "known")
+ANNOUNCED = (
+    "announced_at", "announced", "announced_on", "announcement", "announcement_date", "declared", "declaration_date",
+)  # fmt: skip
 NAME = ("instrument", "symbol", "ticker")
+INTO = ("into", "new_symbol", "new_ticker", "child", "acquirer")
+SHARES = ("shares", "shares_each", "stock_ratio", "ratio")
+CLOSING = frozenset({ActionKind.MERGER, ActionKind.DELISTING})
 DIVIDENDS = ("dividends", "ex_dividend", "dividend")
 SPLITS = ("stock_splits", "split_ratio", "splits", "split")
 WORDS: dict[str, tuple[ActionKind, bool]] = {
@@ -48,6 +55,7 @@ WORDS: dict[str, tuple[ActionKind, bool]] = {
 }
 RATIO = re.compile(r"\s*([0-9.]+)\s*(?::|/|-?\s*for\s*-?|\s+to\s+)\s*([0-9.]+)\s*", re.IGNORECASE)
 LEAN_LINE = re.compile(r"\d{8},[0-9.eE+-]+,[0-9.eE+-]+(,.*)?")
+DECIMAL_COMMA = re.compile(r"\s*[+-]?(?:\d+,(?:\d{1,2}|\d{4,})|0?,\d+)\s*")
 SHOWN = 12
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 DAY_NANOSECONDS = 86_400_000_000_000
@@ -80,23 +88,9 @@ def read_actions(path: Path, instrument: str | None = None) -> tuple[CorporateAc
 
     Where rows name instruments, those of `instrument` are taken. Raises ActionFileError.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ActionFileError(f"{path} cannot be read: {error}") from error
-    lines = [line for line in text.splitlines() if line.strip()]
-    if not lines:
-        return ()
-    if LEAN_LINE.fullmatch(lines[0].strip()):
-        return _lean(path, lines)
-    if lines[0].lstrip().startswith("{"):
-        try:
-            told = vendor_actions(text.splitlines(), instant_of)
-        except ValueError as error:
-            raise ActionFileError(f"{path}, {error}") from error
-    else:
-        told = _table(path, text)
-    _check_names(path, told)
+    told = _told(path)
+    if isinstance(told, LeanFactors):
+        return told
     found = [action for _, action in told]
     if instrument is None:
         named = sorted({action.instrument for action in found if action.instrument})
@@ -108,10 +102,57 @@ def read_actions(path: Path, instrument: str | None = None) -> tuple[CorporateAc
     return tuple(action for action in found if action.instrument in {"", instrument})
 
 
+def read_all_actions(path: Path) -> tuple[CorporateAction, ...]:
+    """Read the actions of all instruments of a file of rows that name them; raises ActionFileError."""
+    told = _told(path)
+    if isinstance(told, LeanFactors):
+        raise ActionFileError(
+            f"{path} is a factor file of one instrument; give the folder that has Lean's factor_files and map_files"
+        )
+    for number, action in told:
+        if not action.instrument and action.kind != ActionKind.CANCEL:
+            raise ActionFileError(
+                f"{path}, line {number}: a row names its instrument; a {action.kind} names none"
+            )
+        if action.kind == ActionKind.MERGER and not (action.amount or action.into):
+            raise ActionFileError(
+                f"{path}, line {number}: a merger has a value, into, or both; neither was given"
+            )
+    return tuple(action for _, action in told)
+
+
+def _told(path: Path) -> list[tuple[int, CorporateAction]] | LeanFactors:
+    """Return the actions of a file, each with its line, or Lean's factors."""
+    try:
+        text = text_of(path)
+    except UnreadableFile as error:
+        raise ActionFileError(str(error)) from error
+    lines = [line for line in text.splitlines() if line.strip()]
+    if not lines:
+        return []
+    if LEAN_LINE.fullmatch(lines[0].strip()):
+        return _lean(path, lines)
+    if lines[0].lstrip().startswith("{"):
+        try:
+            told = vendor_actions(text.splitlines(), instant_of)
+        except ValueError as error:
+            raise ActionFileError(f"{path}, {error}") from error
+    else:
+        told = _table(path, text)
+    _check_names(path, told)
+    return told
+
+
 def _table(path: Path, text: str) -> list[tuple[int, CorporateAction]]:
     """Return the actions of a file with a header, each with its line."""
-    reader = csv.reader(text.splitlines())
-    rows = [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
+    try:
+        rows = list(rows_of(text))
+    except ValueError as error:
+        raise ActionFileError(f"{path}, {error}") from error
+    while rows and rows[0][1][0].lower().startswith(("#", "sep=")):
+        rows.pop(0)
+    if not rows:
+        raise ActionFileError(f"{path} has no line of titles, such as ex_date,kind,value")
     header = rows[0][1]
     names = {plain(name): place for place, name in enumerate(header)}
     if "date" not in names and "datetime" in names:
@@ -180,12 +221,16 @@ def instant_of(text: str) -> int:
 
 
 def ratio_of(text: str) -> float:
-    """Return a number, or what `2:1`, `2/1` and `2-for-1` say; raises ValueError."""
+    """Return a number, or what `2:1`, `2/1` and `2-for-1` say; raises ValueError.
+
+    A comma is read where it can only be before decimals: 0,125 and 1,25, and not 1,250.
+    """
     match = RATIO.fullmatch(text)
     if match:
         return float(match[1]) / float(match[2])
+    plain_text = text.replace(",", ".") if DECIMAL_COMMA.fullmatch(text) else text
     try:
-        return float(text)
+        return float(plain_text)
     except ValueError as error:
         raise ValueError(f"a value is a number or a ratio as 2:1; {text!r} was given") from error
 
@@ -202,7 +247,7 @@ def _row(names: dict[str, int], row: list[str]) -> Iterator[CorporateAction]:
         raise ValueError(f"a kind is one of {', '.join(WORDS)}; {word!r} was given")
     kind, reverse = WORDS[word]
     needs = kind in AMOUNTS | RATIOS
-    text = _cell(names, row, VALUE)
+    text = _cell(names, row, TIMES if kind in RATIOS else CASH)
     if needs and not text:
         raise ValueError(f"a {word} needs a value; none was given")
     value = ratio_of(text) if needs else 0.0
@@ -210,16 +255,27 @@ def _row(names: dict[str, int], row: list[str]) -> Iterator[CorporateAction]:
     if kind in RATIOS:
         ratio = 1.0 + value if kind == ActionKind.STOCK_DIVIDEND and not RATIO.fullmatch(text) else value
         ratio = 1.0 / ratio if reverse and ratio > 1.0 else ratio
-    ex_text, known = _cell(names, row, DATE), _cell(names, row, KNOWN)
+    if kind in CLOSING and text:
+        value = ratio_of(text)
+        ratio = 0.0 if kind == ActionKind.DELISTING and value == 0.0 else ratio
+    shares = _cell(names, row, SHARES)
+    if shares and kind not in RATIOS:
+        ratio = ratio_of(shares)
+        if not 0.0 < ratio < float("inf"):
+            raise ValueError(f"shares for each share are above 0; {shares!r} was given")
+    ex_text, said = _cell(names, row, DATE), _cell(names, row, ANNOUNCED)
+    known = _cell(names, row, KNOWN) or said
     yield CorporateAction(
         kind=kind,
         ex_on=day_of(ex_text),
-        amount=value if kind in AMOUNTS else 0.0,
+        amount=value if kind in AMOUNTS | CLOSING else 0.0,
         ratio=ratio,
         known_at=instant_of(known or ex_text),
         instrument=_cell(names, row, NAME),
         action_id=_cell(names, row, ("id", "action_id", "event_id")),
         corrects=_cell(names, row, ("corrects", "replaces")),
+        into=_cell(names, row, INTO),
+        announced_at=instant_of(said) if said else 0,
     )
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from connectors.source import CHUNK_ROWS
+from domain.action_records import ActionRecord, actions_in_order
 from domain.health import MarketHealth, in_order
 from domain.market import Chunk, Malformed, Ticks, concatenate, empty_ticks, row_count, select
 
@@ -22,23 +23,28 @@ def canonical_chunks(
     pending: list[Ticks] = []
     refused: list[Malformed] = []
     health: list[MarketHealth] = []
+    actions: list[ActionRecord] = []
     waiting = 0
-    for ticks, malformed, said in _in_time(streams, ranks or [0] * len(streams)):
+    for ticks, malformed, said, told in _in_time(streams, ranks or [0] * len(streams)):
         if waiting >= CHUNK_ROWS:
-            yield _chunk(pending, refused, health)
-            pending, refused, health, waiting = [], [], [], 0
+            yield _chunk(pending, refused, health, actions)
+            pending, refused, health, actions, waiting = [], [], [], [], 0
         refused += malformed
         health += said
+        actions += told
         if row_count(ticks):
             pending.append(ticks)
             waiting += row_count(ticks)
-    if pending or refused or health:
-        yield _chunk(pending, refused, health)
+    if pending or refused or health or actions:
+        yield _chunk(pending, refused, health, actions)
 
 
-def _chunk(parts: list[Ticks], refused: list[Malformed], health: list[MarketHealth]) -> Chunk:
+def _chunk(
+    parts: list[Ticks], refused: list[Malformed], health: list[MarketHealth], actions: list[ActionRecord]
+) -> Chunk:
     refused.sort(key=lambda row: (row.known_at, row.place))
-    return Chunk(concatenate(parts) if parts else empty_ticks(), tuple(refused), in_order(health))
+    ticks = concatenate(parts) if parts else empty_ticks()
+    return Chunk(ticks, tuple(refused), in_order(health), actions_in_order(actions))
 
 
 class _Stream:
@@ -50,6 +56,7 @@ class _Stream:
         self.held: deque[Ticks] = deque()
         self.malformed: list[Malformed] = []
         self.health: list[MarketHealth] = []
+        self.actions: list[ActionRecord] = []
         self.ended = False
 
     def fill(self, horizon: int | None = None) -> None:
@@ -61,6 +68,7 @@ class _Stream:
                 return
             self.malformed += chunk.malformed
             self.health += chunk.health
+            self.actions += chunk.actions
             if row_count(chunk.ticks):
                 self.held.append(chunk.ticks)
 
@@ -90,10 +98,16 @@ class _Stream:
         self.health = self.health[len(taken) :]
         return taken
 
+    def take_actions(self, horizon: int | None) -> list[ActionRecord]:
+        """Give up the corporate actions that were known before `horizon` (all where it is None)."""
+        taken = [told for told in self.actions if horizon is None or told.known_at < horizon]
+        self.actions = self.actions[len(taken) :]
+        return taken
+
 
 def _in_time(
     chunks: Sequence[Iterator[Chunk]], ranks: Sequence[int]
-) -> Iterator[tuple[Ticks, list[Malformed], list[MarketHealth]]]:
+) -> Iterator[tuple[Ticks, list[Malformed], list[MarketHealth], list[ActionRecord]]]:
     """Yield rows of all streams in canonical order, in batches that end between two instants."""
     streams = [_Stream(one, rank) for one, rank in zip(chunks, ranks, strict=True)]
     reached: int | None = None
@@ -110,10 +124,11 @@ def _in_time(
             taken_ranks += [stream.rank] * sum(map(row_count, parts))
         refused = [row for stream in streams for row in stream.take_malformed()]
         said = [row for stream in streams for row in stream.take_health(reached)]
+        told = [row for stream in streams for row in stream.take_actions(reached)]
         if taken:
-            yield _ordered(concatenate(taken), np.array(taken_ranks, np.int32)), refused, said
-        elif refused or said:
-            yield empty_ticks(), refused, said
+            yield _ordered(concatenate(taken), np.array(taken_ranks, np.int32)), refused, said, told
+        elif refused or said or told:
+            yield empty_ticks(), refused, said, told
         if not live:
             return
 

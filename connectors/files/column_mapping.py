@@ -64,6 +64,8 @@ GOOD, NOT_A_TIME, NO_INSTRUMENT, NOT_A_NUMBER, NOT_A_KIND, NOT_A_VENUE, WRONG_CO
 Roles = dict[str, str]
 Array = NDArray[Any]
 _TIMES = ("event_at", "known_at", "received_at")
+NANOSECONDS_FROM = 10**17
+"""The least whole number that is taken for nanoseconds since 1970 (in 1973); a thousandth of it for microseconds."""
 
 
 class MappedRows(NamedTuple):
@@ -178,17 +180,18 @@ def _numbers(array: pa.Array, kind: pa.DataType, missing: float, faults: NDArray
 
 
 def _times(array: pa.Array, faults: NDArray[np.uint8]) -> Array:
-    """Return a column as ns UTC: whole numbers are ns, a time without a zone is UTC, text is ISO 8601."""
+    """Return a column as ns UTC: whole numbers by their digits, a time without a zone is UTC, text is ISO 8601."""
     if _is_text(array):
         array = _parsed_times(array)
     elif pa.types.is_timestamp(array.type) or pa.types.is_date(array.type):
         zoned = pa.timestamp("ns", tz="UTC" if getattr(array.type, "tz", None) else None)
         array = pc.cast(pc.cast(array, zoned, safe=False), pa.int64())
     elif pa.types.is_integer(array.type):
-        array = pc.cast(array, pa.int64(), safe=False)
+        whole = polars.Series("whole", polars.from_arrow(pc.cast(array, pa.int64(), safe=False)))
+        array = _nanoseconds(whole).to_arrow()
     else:
         raise SourceError(
-            f"a time column has type {array.type}; it may be whole nanoseconds, a timestamp, or ISO text"
+            f"a time column has type {array.type}; it may be a whole number since 1970, a timestamp, or ISO text"
         )
     if array.null_count:
         _fault(faults, array.is_null().to_numpy(zero_copy_only=False), NOT_A_TIME)
@@ -197,10 +200,22 @@ def _times(array: pa.Array, faults: NDArray[np.uint8]) -> Array:
     return instants
 
 
+def _nanoseconds(whole: polars.Series) -> polars.Series:
+    """Return whole numbers since 1970 as ns: seconds, ms, us or ns by their size, null for those of before 1973."""
+    least = whole.min()
+    if least is None or (isinstance(least, int) and least >= NANOSECONDS_FROM):
+        return whole
+    number = polars.col("whole")
+    made = polars.lit(None, polars.Int64)
+    for power in (9, 6, 3, 0):
+        made = polars.when(number >= NANOSECONDS_FROM // 10**power).then(number * 10**power).otherwise(made)
+    return polars.DataFrame({"whole": whole}).select(made.alias("whole"))["whole"]
+
+
 def _parsed_times(array: pa.Array) -> pa.Array:
-    """Return text as ns UTC, null where it is neither whole nanoseconds nor an ISO 8601 time."""
+    """Return text as ns UTC, null where it is neither a whole number since 1970 nor an ISO 8601 time."""
     text = polars.Series("text", polars.from_arrow(array)).str.strip_chars()
-    whole = text.cast(polars.Int64, strict=False)
+    whole = _nanoseconds(text.cast(polars.Int64, strict=False))
     if whole.null_count() == text.null_count():
         return whole.to_arrow()
     frame = polars.DataFrame({"text": text, "whole": whole})

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from connectors.files.canonical import canonical_chunks
 from connectors.files.column_mapping import mapped, roles_of
 from connectors.files.lake_controls import recorded_controls
-from connectors.files.lake_health import said_health
+from connectors.files.lake_health import said_health, told_actions
 from connectors.files.lake_reference import kept_reference
 from connectors.files.new_york import day_bounds, days_of
 from connectors.lake.names import files_of
@@ -97,7 +97,9 @@ class LakeTicks:
         wanted = {name: index[name] for name in self._names if name in index and owned[index[name]]}
         files = [file for file in self._files if file.first_at < stop and file.last_at >= start]
         rows = [_rows(file.path, start, stop, wanted) for file in files]
-        return canonical_chunks([*rows, said_health(self._lake, start, stop, wanted)])
+        since = 0 if segment == self._days[0] else start
+        told = told_actions(self._lake, since, stop, wanted)
+        return canonical_chunks([*rows, said_health(self._lake, start, stop, wanted), told])
 
 
 def _tick_files(lake: Path, stage: str) -> list[Path]:

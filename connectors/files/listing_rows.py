@@ -1,7 +1,7 @@
 """Listings from files: rows of one's own, Lean's symbol properties, and Lean's daily universe of stocks."""
 
+import codecs
 import csv
-import gzip
 import re
 import time
 from collections.abc import Callable, Mapping
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from connectors.files.action_rows import instant_of, plain
+from connectors.files.text_rows import UnreadableFile, unpacked
 from domain.envelope import record_id
 from domain.listings import Listing
 
@@ -57,14 +58,15 @@ def read_listings(
     file without one holds since 1970-01-01, and is known since it is read. Raises ListingFileError.
     """
     try:
-        raw = path.read_bytes()
-        text = (gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw).decode("utf-8-sig")
-    except (OSError, UnicodeDecodeError, EOFError) as error:
-        raise ListingFileError(f"{path} cannot be read: {error}") from error
-    lines = text.splitlines()
+        body = unpacked(path)
+    except UnreadableFile as error:
+        raise ListingFileError(str(error)) from error
+    lines = [
+        line.decode("utf-8", "surrogateescape") for line in body.removeprefix(codecs.BOM_UTF8).splitlines()
+    ]
     first = next((line for line in lines if line.strip()), "")
     if kind == "auto":
-        kind = _kind_of(first)
+        kind = _kind_of(next((line for line in lines if line.strip() and not _garbled(line)), ""))
     dated = re.search(r"(?<!\d)(\d{8})(?!\d)", path.name)
     begin = valid_from if valid_from is not None else instant_of(dated[1]) if dated else 0
     since = begin if dated or kind == "map" else time.time_ns()
@@ -73,6 +75,8 @@ def read_listings(
         return _map(lines, origin)
     if kind == "universe":
         return _read(lines, 1, origin, _universe)
+    if _garbled(first):
+        raise ListingFileError(f"{path} cannot be read: its header {_raw(first)!r} is not UTF-8")
     header = [plain(name) for name in next(csv.reader([first]))]
     need = ("market", "symbol", "type") if kind == "symbol-properties" else ("ticker", "venue")
     missing = [name for name in need if name not in header]
@@ -94,6 +98,15 @@ class _Origin(NamedTuple):
     known_at: int
 
 
+def _raw(line: str) -> bytes:
+    return line.encode("utf-8", "surrogateescape")
+
+
+def _garbled(line: str) -> bool:
+    """Say whether a line holds bytes that are no UTF-8; they were read as lone surrogates."""
+    return any("\udc80" <= letter <= "\udcff" for letter in line)
+
+
 def _kind_of(line: str) -> str:
     if UNIVERSE_LINE.match(line):
         return "universe"
@@ -109,6 +122,9 @@ def _read(
     bad: list[BadRow] = []
     for number, line in enumerate(lines[begin - 1 :], begin):
         if not line.strip() or line.startswith("#"):
+            continue
+        if _garbled(line):
+            bad.append(BadRow(number, f"a row is UTF-8; {_raw(line)!r} was given"))
             continue
         try:
             listing = make([cell.strip() for cell in next(csv.reader([line]))], number, origin)
@@ -157,6 +173,8 @@ def _map(lines: list[str], origin: _Origin) -> tuple[list[Listing], list[BadRow]
 
 def _map_line(line: str, before: int | None) -> tuple[int, str]:
     """Return last day (ns UTC) and ticker of a line; raises ValueError."""
+    if _garbled(line):
+        raise ValueError(f"a row is UTF-8; {_raw(line)!r} was given")
     if not MAP_LINE.fullmatch(line.strip()):
         raise ValueError(f"a line is last day, ticker and venue letter; {line!r} was given")
     cells = line.strip().split(",")

@@ -1,12 +1,11 @@
 """Lists of sanctioned and denied parties, and names to screen, read from files."""
 
-import csv
-import gzip
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from connectors.files.text_rows import UnreadableFile, rows_of, text_of
 from domain.sanctions import Listed
 
 NULL = "-0-"
@@ -93,25 +92,13 @@ def read_names(path: Path) -> tuple[list[Screened], list[BadLine]]:
 def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
     """Give the rows of a file that are not empty, with the line that each begins in."""
     try:
-        raw = path.read_bytes()
-        raw = gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw
-    except (OSError, EOFError) as error:
-        raise NameFileError(f"{path} cannot be read: {error}") from error
+        text = text_of(path)
+    except UnreadableFile as error:
+        raise NameFileError(str(error)) from error
     try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = raw.decode("cp1252", errors="replace")
-    lines = text.replace("\x1a", "").splitlines()
-    first = next((line for line in lines if line.strip()), "")
-    reader = csv.reader(lines, delimiter="\t" if first.count("\t") > first.count(",") else ",")
-    try:
-        line = 1
-        for cells in reader:
-            if any(cell.strip() for cell in cells):
-                yield line, cells
-            line = reader.line_num + 1
-    except csv.Error as error:
-        raise NameFileError(f"{path}, line {reader.line_num}: {error}") from error
+        yield from rows_of(text)
+    except ValueError as error:
+        raise NameFileError(f"{path}, {error}") from error
 
 
 def _prefixed(path: Path, rows: Iterable[tuple[int, list[str]]], cells_expected: int) -> NameList:

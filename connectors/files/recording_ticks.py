@@ -23,21 +23,30 @@ from connectors.source import SourceError, TickSource, selected_days, selected_n
 from connectors.websocket.columns import Frames
 from connectors.websocket.feed import CODECS, Feed, codec_of
 from domain.instruments import Instrument, Split
-from domain.market import Chunk, Malformed, select
+from domain.market import Chunk, Float64, Int64, Malformed, select
 from features.depth_book import Event
 
 BLOCK_LINES = 16_384
 DECIMALS_MAX = 10
+SIZE_DECIMALS_MAX = 8
+_ROUNDING = 2.0**-51
 _PROBED = 2_000
 _RAW_MAX = 4096
 _FUTURES = (b'"pu":', b'"X":"', b'"e":"bookTicker"')
 
 
+class _Places(NamedTuple):
+    """The most decimal places that the prices and the sizes of an instrument have."""
+
+    price: int
+    size: int
+
+
 class _Held(NamedTuple):
-    """What a session holds: its days (ISO dates of New York), and the decimal places of each instrument's prices."""
+    """What a session holds: its days (ISO dates of New York), and the decimal places of each instrument."""
 
     days: tuple[str, ...]
-    decimals: dict[str, int]
+    decimals: dict[str, _Places]
 
 
 class RecordingTicks:
@@ -71,11 +80,13 @@ class RecordingTicks:
         return self._names
 
     def reference(self) -> tuple[Instrument, ...]:
-        """Return the instruments: traded round the clock, in steps of the decimal places that their prices have."""
+        """Return the instruments: traded round the clock, in steps of the decimal places that prices and sizes have."""
         return tuple(
             Instrument(
                 name=name,
-                tick_size=Decimal(1).scaleb(-self._decimals[name]),
+                issuer=name.partition("-")[0],
+                tick_size=Decimal(1).scaleb(-self._decimals[name].price),
+                unit=Decimal(1).scaleb(-self._decimals[name].size),
                 currency=name.split("-")[1],
                 calendar="24/7",
             )
@@ -176,7 +187,7 @@ def _several(
 
 
 def _venue_of(path: Path) -> str:
-    """Return whose session a file holds, by its addresses or by the streams of Binance; "" where it is none."""
+    """Return whose session a file holds, by its addresses, Binance's streams or Bybit's topics; "" where it is none."""
     combined = False
     for placed in islice(placed_lines([path]), _PROBED):
         line = placed.line
@@ -186,6 +197,8 @@ def _venue_of(path: Path) -> str:
         for part, venue in HOSTS:
             if part in host and not (venue == "binance" and combined):
                 return venue
+        if line.text.startswith(b'{"topic":"'):
+            return "bybit"
         if line.text.startswith(b'{"stream"'):
             combined = True
             if any(mark in line.text for mark in _FUTURES):
@@ -203,35 +216,47 @@ def _survey(venue: str, paths: Sequence[Path]) -> _Held:
     """Read sessions through once, for what they hold."""
     codec = codec_of(venue)
     days: set[str] = set()
-    decimals: dict[str, int] = {}
+    decimals: dict[str, _Places] = {}
     for block in _blocks(paths):
         lines: list[SessionLine] = [placed.line for placed in block if placed.line is not None]
         frames = codec.decode(lines)
         days |= set(days_of(np.array([line.at for line in lines], np.int64)))
         for which, places in _decimals(frames).items():
             name = codec.names[which]
-            decimals[name] = max(places, decimals.get(name, 0))
+            known = decimals.get(name, places)
+            decimals[name] = _Places(max(places.price, known.price), max(places.size, known.size))
     return _Held(tuple(sorted(days)), decimals)
 
 
-def _decimals(frames: Frames) -> dict[int, int]:
-    """Return the most decimal places that the prices of each instrument of a block have."""
+def _decimals(frames: Frames) -> dict[int, _Places]:
+    """Return the most decimal places that the prices and sizes of each instrument of a block have."""
     events, numbers = frames.events, frames.numbers
     counts = events["level_stop"] - events["level"]
     traded, quoted = events["kind"] == Event.TRADE, events["kind"] == Event.QUOTE
     which = events["instrument"]
-    order = np.argsort(events["level"][counts > 0], kind="stable")
-    prices = np.concatenate((numbers[traded, 0], numbers[quoted, 0], numbers[quoted, 2], frames.levels.price))
+    deep = counts > 0
+    order = np.argsort(events["level"][deep], kind="stable")
     owners = np.concatenate(
-        (
-            which[traded],
-            which[quoted],
-            which[quoted],
-            np.repeat(which[counts > 0][order], counts[counts > 0][order]),
-        )
+        (which[traded], which[quoted], which[quoted], np.repeat(which[deep][order], counts[deep][order]))
     )
-    places = np.full(len(prices), DECIMALS_MAX)
+
+    def all_of(of_trades: int, of_bids: int, of_asks: int, of_levels: Float64) -> Int64:
+        parts = numbers[traded, of_trades], numbers[quoted, of_bids], numbers[quoted, of_asks], of_levels
+        return _places(np.concatenate(parts))
+
+    prices = all_of(0, 0, 2, frames.levels.price)
+    sizes = np.minimum(all_of(1, 1, 3, frames.levels.size), SIZE_DECIMALS_MAX)
+    return {
+        int(one): _Places(int(prices[owners == one].max()), int(sizes[owners == one].max()))
+        for one in np.unique(owners)
+    }
+
+
+def _places(values: Float64) -> Int64:
+    """Return how many decimal places each value has, at most `DECIMALS_MAX`; none where it is not known."""
+    places = np.full(len(values), DECIMALS_MAX)
+    known = np.where(np.isnan(values), 0.0, values)
     for digits in range(DECIMALS_MAX - 1, -1, -1):
-        steps = prices * 10.0**digits
-        places[np.abs(steps - np.rint(steps)) <= 1e-6] = digits
-    return {int(one): int(places[owners == one].max()) for one in np.unique(owners)}
+        steps = known * 10.0**digits
+        places[np.abs(steps - np.rint(steps)) <= np.maximum(1e-6, _ROUNDING * np.abs(steps))] = digits
+    return places

@@ -36,23 +36,22 @@ class HealthMeter:
             return pa.array([], pa.string())
         seconds, counts = np.unique(known_at // SECOND, return_counts=True)
         second, count = self._seconds.get(topic, (int(seconds[0]), 0))
-        made = []
-        for later, more in zip(seconds.tolist(), counts.tolist(), strict=True):
-            if later > second:
-                made.append(self._row_line(topic, second, count))
-                second, count = later, 0
-            count += more
-        self._seconds[topic] = second, count
-        return pa.array(made, pa.string())
+        later = seconds > second
+        count += int(counts[~later].sum())
+        whole = [(second, count), *zip(seconds[later].tolist(), counts[later].tolist(), strict=True)]
+        self._seconds[topic] = whole.pop()
+        return self._row_lines(topic, whole)
 
     def end(self) -> pa.StringArray:
         """Return the seconds that are not over yet, because no more will come."""
-        made = [self._row_line(topic, *last) for topic, last in sorted(self._seconds.items())]
+        made = [self._row_lines(topic, [last]) for topic, last in sorted(self._seconds.items())]
         self._seconds.clear()
-        return pa.array(made, pa.string())
+        return pa.concat_arrays([pa.array([], pa.string()), *made])
 
-    def _row_line(self, topic: str, second: int, count: int) -> str:
-        return f"health,shard={self._shard},topic={escaped(topic)} rows={count}i {second * SECOND}\n"
+    def _row_lines(self, topic: str, counted: list[tuple[int, int]]) -> pa.StringArray:
+        series = f"health,shard={self._shard},topic={escaped(topic)}"
+        made = [f"{series} rows={count}i {second * SECOND}\n" for second, count in counted]
+        return pa.array(made, pa.string())
 
     def refused(self, stage: str, rows: Sequence[tuple[str, int]]) -> pa.StringArray:
         """Take in refused rows as (reason, ns UTC when known); return one point for each."""

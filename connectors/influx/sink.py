@@ -7,9 +7,9 @@ health; everything else is left alone. `(shard, END_OF_INPUT)` writes what is le
     sink = InfluxSink(InfluxServer(url, "ita", "desk", token), ("0", "1"), folder / "refused", codec)
     op.output("to_influx", op.merge("kept", market, verdicts), sink)
 
-Lines go in batches of `lines_max`, or of a second; a snapshot returns only when the server has acknowledged all of
-them. Refused lines are kept with the server's words in `<refused>/influx-<shard>.jsonl`. While the server is gone
-or busy the flow waits: at most four batches are in memory.
+Lines go in batches of `lines_max`, or of a second, each shared by two connections; a snapshot returns only when the
+server has acknowledged all of them. Refused lines are kept with the server's words in
+`<refused>/influx-<shard>.jsonl`. While the server is gone or busy the flow waits: at most four batches are in memory.
 """
 
 import logging
@@ -23,9 +23,10 @@ import pyarrow as pa
 from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 from numpy.typing import NDArray
 
-from connectors.influx.codec import MEASUREMENTS, joined, lines_of
+from connectors.influx.codec import MEASUREMENTS, joined, laned, lines_of
 from connectors.influx.health import HealthMeter, HealthState
-from connectors.influx.writer import InfluxServer, LineWriter, RejectedLines
+from connectors.influx.server import InfluxServer
+from connectors.influx.writer import LANES, Batch, LineWriter, RejectedLines
 from connectors.lake.codec import MarketCodec, Rows, record_rows
 from connectors.lake.lanes import LakeItem, Records, Refused
 from connectors.patience import Patience
@@ -177,14 +178,18 @@ class InfluxPartition(StatefulSinkPartition[LakeItem, HealthState]):
         if self._held_count >= self._lines_max:
             self._release()
 
-    def _batches(self) -> Iterator[pa.StringArray]:
+    def _batches(self) -> Iterator[Batch]:
         """Yield what is held as lines, in batches of at most `lines_max`, and hold nothing any more."""
-        lines = [line for many in self._rows.values() for line in lines_of(joined(many))]
-        lines += self._health
+        lanes: list[list[pa.StringArray]] = [[] for _ in range(min(LANES, self._lines_max))]
+        for many in self._rows.values():
+            for lane, rows in zip(lanes, laned(joined(many), len(lanes)), strict=True):
+                lane.extend(lines_of(rows))
+        lanes[0].extend(self._health)
         self._rows, self._health, self._held_count = {}, [], 0
-        whole = pa.concat_arrays(lines) if lines else pa.array([], pa.string())
-        for first in range(0, len(whole), self._lines_max):
-            yield whole.slice(first, self._lines_max)
+        whole = [pa.concat_arrays(lane) for lane in lanes if lane]
+        size = self._lines_max // len(lanes)
+        for first in range(0, max(map(len, whole), default=0), size):
+            yield tuple(lane.slice(first, size) for lane in whole if first < len(lane))
 
     def _release(self) -> None:
         """Hand over what is held."""

@@ -1,8 +1,10 @@
-"""Sends lines to InfluxDB from a thread of its own, until each is acknowledged or written down as refused.
+"""Sends lines to InfluxDB from threads of its own, until each is acknowledged or written down as refused.
 
-A batch with a line that the server refuses is halved until the line stands alone: all lines before and after it
-are stored. While the server is gone or too busy the batch is sent again and again, and whoever has more to send
-waits. Sending a line twice leaves one point.
+A batch is some lanes of lines that go at the same time, because the server works on one request at a time of each
+connection; a point's series is in one lane, and the next batch waits for all of them, so a later line of a point
+always comes after its earlier one. A lane with a line that the server refuses is halved until the line stands alone:
+all lines before and after it are stored. While the server is gone or too busy the lane is sent again and again, and
+whoever has more to send waits. Sending a line twice leaves one point.
 """
 
 import json
@@ -11,7 +13,6 @@ import queue
 import re
 import threading
 from pathlib import Path
-from typing import NamedTuple
 
 import msgspec
 import pyarrow as pa
@@ -21,11 +22,13 @@ from influxdb_client.rest import ApiException
 from urllib3.exceptions import HTTPError
 
 from connectors.influx.codec import body_of
+from connectors.influx.server import InfluxServer
 from connectors.patience import Patience
 from connectors.trust import advice, lasting, wants_tls
 
 TIMEOUT_SECONDS = 30
 BATCHES_WAITING_MAX = 2
+LANES = 2
 REFUSED_KEPT_MAX = 10_000
 WORDS_MAX = 500
 PARTLY = 422
@@ -33,18 +36,10 @@ HALVED = frozenset({400, 413, PARTLY})
 BUSY = frozenset({0, 408, 425, 429})
 DROPPED = re.compile(r"dropped=(\d+)")
 
+Batch = tuple[pa.StringArray, ...]
+"""The lanes of a batch, none of them empty."""
+
 _log = logging.getLogger("ita.connectors")
-
-
-class InfluxServer(NamedTuple):
-    """Where InfluxDB is, and how to sign in; `ca` names the file of the issuer of its certificate."""
-
-    url: str
-    organisation: str
-    bucket: str
-    token: str
-    ca: str = ""
-    gzip: bool = False
 
 
 class InfluxRefused(RuntimeError):
@@ -98,21 +93,21 @@ class LineWriter:
         self._api = self._client.write_api(write_options=SYNCHRONOUS)
         self._what = f"bucket {server.bucket} at {server.url}"
         self._failure: BaseException | None = None
-        self._waiting: queue.Queue[pa.StringArray | None] = queue.Queue(BATCHES_WAITING_MAX)
+        self._waiting: queue.Queue[Batch | None] = queue.Queue(BATCHES_WAITING_MAX)
         self._thread = threading.Thread(target=self._run, name="influx", daemon=True)
         self._thread.start()
 
-    def put(self, lines: pa.StringArray) -> None:
-        """Hand lines over; waits while too many are waiting. Raises what sending has met, InfluxRefused above all."""
+    def put(self, batch: Batch) -> None:
+        """Hand a batch over; waits while too many are waiting. Raises what sending has met, InfluxRefused above all."""
         self._raise()
-        self._waiting.put(lines)
+        self._waiting.put(batch)
 
     def drain(self) -> None:
         """Return when everything that was handed over is acknowledged or written down; raises as `put` does."""
         self._waiting.join()
         self._raise()
 
-    def close(self, left: list[pa.StringArray], wait_seconds: float) -> bool:
+    def close(self, left: list[Batch], wait_seconds: float) -> bool:
         """End; say whether everything was sent within so many seconds, `left` as the last."""
         sending = threading.Thread(target=self._send_left, args=(left,), name="influx-last", daemon=True)
         sending.start()
@@ -125,9 +120,9 @@ class LineWriter:
         self._client.close()  # type: ignore[no-untyped-call]  # as the library has it
         return whole
 
-    def _send_left(self, left: list[pa.StringArray]) -> None:
-        for lines in left:
-            self._waiting.put(lines)
+    def _send_left(self, left: list[Batch]) -> None:
+        for batch in left:
+            self._waiting.put(batch)
         self._waiting.join()
 
     def _raise(self) -> None:
@@ -136,12 +131,12 @@ class LineWriter:
 
     def _run(self) -> None:
         while True:
-            lines = self._waiting.get()
+            batch = self._waiting.get()
             try:
-                if lines is None:
+                if batch is None:
                     return
                 if self._failure is None:
-                    self._refused_to_file(self._store(lines), len(lines))
+                    self._refused_to_file(self._store(batch), sum(map(len, batch)))
             except BaseException as failure:  # noqa: BLE001  it is raised where the flow hands over more
                 self._failure = failure
             finally:
@@ -158,17 +153,43 @@ class LineWriter:
                 rejected[0].reason,
             )
 
-    def _store(self, lines: pa.StringArray) -> list[Rejected]:
-        """Send lines; return those that are refused, found by halving."""
-        failure = self._patience.until_done(self._what, lambda: self._send(lines), passes)
-        if failure is None:
-            return []
+    def _store(self, batch: Batch) -> list[Rejected]:
+        """Send a batch; return the lines that are refused, found by halving."""
+        answers: dict[int, ApiException | None] = {}
+        self._patience.until_done(self._what, lambda: self._send_lanes(batch, answers), passes)
+        failures = [(batch[lane], failure) for lane, failure in sorted(answers.items()) if failure]
+        return [each for lines, failure in failures for each in self._halved(lines, failure)]
+
+    def _halved(self, lines: pa.StringArray, failure: ApiException) -> list[Rejected]:
+        """Return the refused among lines of which the server has refused at least one."""
         reason = message_of(failure)
         dropped = DROPPED.search(reason) if failure.status == PARTLY else None
         if len(lines) == 1 or (dropped and int(dropped[1]) >= len(lines)):
             return [Rejected(reason, line.rstrip("\n")) for line in lines.to_pylist()]
         half = len(lines) // 2
-        return self._store(lines.slice(0, half)) + self._store(lines.slice(half))
+        return self._store((lines.slice(0, half),)) + self._store((lines.slice(half),))
+
+    def _send_lanes(self, batch: Batch, answers: dict[int, ApiException | None]) -> None:
+        """Send at once the lanes that have no answer yet, and add it; raises what stops one, the lasting first."""
+        stopped: list[Exception] = []
+
+        def send(lane: int) -> None:
+            try:
+                answers[lane] = self._send(batch[lane])
+            except Exception as failure:  # noqa: BLE001  it is raised below, in the thread that waits
+                stopped.append(failure)
+
+        first, *others = [lane for lane in range(len(batch)) if lane not in answers]
+        beside = [
+            threading.Thread(target=send, args=(lane,), name=f"influx-{lane}", daemon=True) for lane in others
+        ]
+        for thread in beside:
+            thread.start()
+        send(first)
+        for thread in beside:
+            thread.join()
+        if stopped:
+            raise min(stopped, key=passes)
 
     def _send(self, lines: pa.StringArray) -> ApiException | None:
         """Send lines once; return the answer where it is about the lines."""
@@ -200,7 +221,7 @@ def passes(failure: Exception) -> bool:
         return False
     if isinstance(failure, ApiException):
         return failure.status in BUSY or (failure.status or 0) >= 500
-    return isinstance(failure, HTTPError | OSError)
+    return isinstance(failure, HTTPError | ConnectionError | TimeoutError)
 
 
 def message_of(failure: ApiException) -> str:

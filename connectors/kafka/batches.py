@@ -83,7 +83,7 @@ def cut(body: Body, firsts: tuple[int, ...], lasts: tuple[int, ...]) -> Body:
         case Records(topic, records):
             return Records(topic, records[firsts[0] : lasts[0]])
         case Scored(batch):
-            ticks, bars, quote_bars, features, scores, malformed, health = map(slice, firsts, lasts)
+            ticks, bars, quote_bars, features, scores, malformed, health, actions = map(slice, firsts, lasts)
             return Scored(
                 MarketBatch(
                     batch.watermark,
@@ -96,6 +96,7 @@ def cut(body: Body, firsts: tuple[int, ...], lasts: tuple[int, ...]) -> Body:
                     None if batch.scores is None else batch.scores[scores],
                     batch.malformed[malformed],
                     health=batch.health[health],
+                    actions=batch.actions[actions],
                 )
             )
 
@@ -170,4 +171,5 @@ def _one(batches: Sequence[MarketBatch]) -> MarketBatch:
         rows("scores"),
         tuple(row for batch in batches for row in batch.malformed),
         health=tuple(row for batch in batches for row in batch.health),
+        actions=tuple(row for batch in batches for row in batch.actions),
     )

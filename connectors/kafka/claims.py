@@ -1,11 +1,12 @@
 """Who may work on what: one live process claims a unit of the desk, such as a shard, and a second one is refused.
 
-The topic `claims` has one partition, and its order decides. A process that wants units reads the last words on it.
-Where another one has claimed one of them and is not known to be dead, it listens: a word of that one refuses it, and
-after `SILENT_SECONDS` in which the broker answered and the other said nothing, it claims the units over it. The first
-claim on the topic wins; a word of the other between what was read and the claim makes the claim void for both. A holder
-says each `BEAT_SECONDS` that it is there, and learns on the same topic that another one has claimed its units over it,
-as happens to a process that was stopped for too long. A process that ends says that it lets go.
+The topic of each kind of worker, such as `claims.decisions`, has one partition, and its order decides; no other kind
+may write it. A process that wants units reads the last words on it. Where another one has claimed one of them and is
+not known to be dead, it listens: a word of that one refuses it, and after `SILENT_SECONDS` in which the broker
+answered and the other said nothing, it claims the units over it. The first claim on the topic wins; a word of the
+other between what was read and the claim makes the claim void for both. A holder says each `BEAT_SECONDS` that it is
+there, and learns on the same topic that another one has claimed its units over it, as happens to a process that was
+stopped for too long. A process that ends says that it lets go.
 
 A process of the same folder on the same host takes over at once: the lock of the folder has told that its predecessor
 is dead. No clocks are compared. Claims keep two workers from being started for one shard; what keeps a zombie's writes
@@ -35,7 +36,7 @@ from connectors.kafka.client import (
 from connectors.kafka.tails import edges_of
 from connectors.patience import Patience
 
-TOPIC = "claims"
+TOPICS = "claims"
 BEAT_SECONDS = 1.0
 SILENT_SECONDS = 6
 TAIL_WORDS = 4_000
@@ -43,8 +44,6 @@ HEARD_MAX = 512
 LISTEN_SECONDS = 0.1
 ANSWER_SECONDS = 10.0
 CLOSE_SECONDS = 3.0
-
-_PLACE = Place(TOPIC, 0)
 
 
 class UnitHeld(RuntimeError):
@@ -76,8 +75,13 @@ class Word(msgspec.Struct, frozen=True, kw_only=True):
     version: int = 1
 
 
+def topic_of(kind: str) -> str:
+    """Return the topic on which workers of a kind say what they work on."""
+    return f"{TOPICS}.{kind.replace('-', '_')}"
+
+
 class Claim:
-    """The units of this process, from `take` to `close`.
+    """The units of this process, a worker of some kind, from `take` to `close`.
 
     `known_dead` says of the home of another process whether it is known that none is alive there. `lost` is called,
     on a thread of its own and once, with what to say when another process has taken a unit over.
@@ -86,6 +90,7 @@ class Claim:
     def __init__(
         self,
         cluster: KafkaCluster,
+        kind: str,
         units: Sequence[str],
         home: Home,
         *,
@@ -94,6 +99,7 @@ class Claim:
     ) -> None:
         self._cluster, self._units, self._home = cluster, tuple(units), home
         self._known_dead, self._lost = known_dead, lost
+        self._place = Place(topic_of(kind), 0)
         self._owner = uuid4().hex
         self._watch = Watch("kafka claims")
         self._consumer = consumer_of(cluster, self._watch, enable_partition_eof=True, fetch_wait_max_ms=100)
@@ -109,14 +115,14 @@ class Claim:
         Waits for a broker that is away. Raises UnitHeld where another process is alive that has one of them, and
         KafkaRefused.
         """
-        Patience().until_done(f"kafka topic {TOPIC}", self._take, may_pass)
+        Patience().until_done(f"kafka topic {self._place.topic}", self._take, may_pass)
         self._thread.start()
 
     def _take(self) -> None:
         others: dict[str, Word] = {}
-        low, high = edges_of(self._consumer, self._cluster, self._watch, _PLACE)
+        low, high = edges_of(self._consumer, self._cluster, self._watch, self._place)
         self._read_to = max(low, high - TAIL_WORDS)
-        self._consumer.assign([TopicPartition(self._cluster.topic(TOPIC), 0, self._read_to)])
+        self._consumer.assign([TopicPartition(self._cluster.topic(self._place.topic), 0, self._read_to)])
         self._read_until(lambda: self._read_to >= high, lambda _, word: self._remember(others, word))
         self._outlast(others)
         self._say("claim", over=tuple(others))
@@ -177,7 +183,7 @@ class Claim:
     def _end(self) -> int | None:
         """Return the end of the topic; None while the broker does not answer, when silence means nothing."""
         try:
-            return edges_of(self._consumer, self._cluster, self._watch, _PLACE)[1]
+            return edges_of(self._consumer, self._cluster, self._watch, self._place)[1]
         except Doubt:
             return None
 
@@ -188,7 +194,7 @@ class Claim:
             for at, word in self._heard(LISTEN_SECONDS):
                 take(at, word)
             if monotonic() > deadline:
-                raise Doubt(f"topic {TOPIC}: kafka says nothing for {ANSWER_SECONDS:.0f} s")
+                raise Doubt(f"topic {self._place.topic}: kafka says nothing for {ANSWER_SECONDS:.0f} s")
 
     def _heard(self, seconds: float) -> list[tuple[int, Word]]:
         """Return the words that have come, waiting up to so long for the first; raises KafkaRefused, Doubt."""
@@ -204,7 +210,7 @@ class Claim:
             if error.code() == KafkaError._PARTITION_EOF:
                 self._read_to = max(self._read_to, message.offset() or 0)
                 return None
-            raise classified(error, f"topic {TOPIC}")
+            raise classified(error, f"topic {self._place.topic}")
         offset = message.offset() or 0
         self._read_to = offset + 1
         try:
@@ -223,7 +229,7 @@ class Claim:
             claimed=self._claimed,
         )
         self._producer.produce(
-            self._cluster.topic(TOPIC), msgspec.json.encode(word), self._units[0], partition=0
+            self._cluster.topic(self._place.topic), msgspec.json.encode(word), self._units[0], partition=0
         )
 
     def _flush(self) -> None:
@@ -232,7 +238,9 @@ class Claim:
         self._watch.look()
         if left:
             self._producer.purge()
-            raise Doubt(f"topic {TOPIC}: the broker does not acknowledge in {ANSWER_SECONDS:.0f} s")
+            raise Doubt(
+                f"topic {self._place.topic}: the broker does not acknowledge in {ANSWER_SECONDS:.0f} s"
+            )
 
     def _hold(self) -> None:
         """Say that this process is there, and listen for those who say that it is not."""

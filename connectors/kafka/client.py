@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
 
-from connectors.trust import advice, lasting
+from connectors.trust import advice, distrust, lasting
 
 MESSAGE_BYTES_MAX = 8 * 1024 * 1024
 TRANSACTION_MILLISECONDS = 900_000
@@ -100,14 +100,26 @@ class Watch:
         self._who = who
         self._refusal: KafkaRefused | None = None
         self._away = False
+        self._client: Mapping[str, Any] = {}
+
+    def over(self, client: Mapping[str, Any]) -> "Watch":
+        """Note the settings of the client that is heard, so that its refusals can be explained."""
+        self._client = client
+        return self
 
     def heard(self, error: KafkaError) -> None:
         """Take an error in; librdkafka calls this."""
         if is_refusal(error):
-            self._refusal = self._refusal or KafkaRefused(f"{self._who}: {plain(error)}")
+            if self._refusal is None:
+                self._refusal = KafkaRefused(f"{self._who}: {self._why(error)}")
         elif not self._away and not error.fatal():
             self._away = True
             _log.warning("%s waits for the broker: %s", self._who, error.str())
+
+    def _why(self, error: KafkaError) -> str:
+        """Return an error in words; librdkafka does not say what is wrong with a certificate."""
+        wrong = distrusted(self._client) if error.code() == KafkaError._SSL else None
+        return f"{wrong}; {plain(error)}" if wrong else plain(error)
 
     def look(self) -> None:
         """Raise KafkaRefused where the broker has refused the client."""
@@ -124,6 +136,16 @@ class Watch:
 def is_refusal(error: KafkaError) -> bool:
     """Say whether an error outside of any call is one that no waiting mends."""
     return error.code() in _REFUSED or (error.code() == KafkaError._SSL and lasting(KafkaException(error)))
+
+
+def distrusted(client: Mapping[str, Any]) -> str | None:
+    """Return what is wrong with the certificate of the first broker, None where nothing is found to be."""
+    address = str(client.get("bootstrap.servers", "")).split(",")[0]
+    host, _, port = address.rpartition(":")
+    if not port.isdigit():
+        return None
+    said = distrust(host, int(port), client.get("ssl.ca.location"))
+    return None if said is None else f"{address} is not trusted: {said}"
 
 
 def unlike(client: Mapping[str, Any]) -> str | None:
@@ -190,7 +212,7 @@ def consumer_of(cluster: KafkaCluster, watch: Watch, **settings: Any) -> Consume
             "fetch.error.backoff.ms": 100,
             "reconnect.backoff.max.ms": 1_000,
             "log_level": 1,
-            "error_cb": watch.heard,
+            "error_cb": watch.over(cluster.client).heard,
             **{name.replace("_", "."): value for name, value in settings.items()},
         }
     )
@@ -208,7 +230,7 @@ def producer_of(cluster: KafkaCluster, watch: Watch, name: str) -> Producer:
             "compression.type": "none",
             "reconnect.backoff.max.ms": 1_000,
             "log_level": 1,
-            "error_cb": watch.heard,
+            "error_cb": watch.over(cluster.client).heard,
         }
     )
 
@@ -224,6 +246,6 @@ def note_producer_of(cluster: KafkaCluster, watch: Watch) -> Producer:
             "compression.type": "none",
             "reconnect.backoff.max.ms": 1_000,
             "log_level": 1,
-            "error_cb": watch.heard,
+            "error_cb": watch.over(cluster.client).heard,
         }
     )

@@ -3,8 +3,8 @@
 Every message says in its headers its `schema` version, its `kind` (`arrow`, `json` with the type in `record`,
 `market`, or `end`), the number of its `first` row in its topic and shard, how many `rows` it has, when the last of
 them was known in `at` (ns UTC), and `watermark` (ns UTC) where it has one; `ended` is 1 on the mark after the last
-row. A `market` message has seven streams of rows, and so seven numbers in `first` and `rows` (six in those of versions
-before health was known). What cannot be read becomes `Damaged`.
+row. A `market` message has eight streams of rows, and so eight numbers in `first` and `rows` (fewer in those of
+versions before health or corporate actions were known). What cannot be read becomes `Damaged`.
 """
 
 import struct

@@ -3,8 +3,9 @@
 Emits `(key, Command)`, and `(key, ControlsRead())` once both topics were read to their end. Whatever the state of the
 flow, all that holds is emitted again after a start, and the desk knows what it has heard. Where the topics cannot be
 read although market data comes for `stale_seconds`, a Command STALE says so, and FRESH when they can be read again; a
-broker that is away as a whole brings nothing that could be decided on. A thread reads, so that the flow never waits for
-the broker here. What cannot be read as a command is one that is REFUSED, with the reason and its bytes.
+broker that is away as a whole brings nothing that could be decided on. Where the desk is `behind`, since its venue does
+not speak while the market goes on, it says the same of the scope `venue`. A thread reads, so that the flow never waits
+for the broker here. What cannot be read as a command is one that is REFUSED, with the reason and its bytes.
 
     commands = op.input("controls", flow, ControlSource(cluster, "book", desk_is_over))
 """
@@ -15,7 +16,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
@@ -38,8 +39,17 @@ LOOK_SECONDS = 0.05
 POLL_SECONDS = 0.01
 ASK_SECONDS = 1.0
 SILENT_SECONDS = 3.0
+"""How late an answer may come; a broker that is a second away is not silent."""
 RECORDED = "risk.controls"
 Item = tuple[str, Command | ControlsRead]
+
+
+class Behind(Protocol):
+    """Says whether what follows has waited for longer than is allowed (ns), at an instant of the wall clock."""
+
+    def __call__(self, wall_at: int, allowed: int, *, was: bool) -> bool:
+        """Say so; `was` is what it said last."""
+        ...
 
 
 class ControlSource(FixedPartitionedSource[Item, None]):
@@ -51,9 +61,10 @@ class ControlSource(FixedPartitionedSource[Item, None]):
         key: str,
         is_over: Callable[[], bool],
         stale_seconds: float = STALE_SECONDS,
+        behind: Behind | None = None,
     ) -> None:
         self._cluster, self._key, self._is_over = cluster, key, is_over
-        self._stale_seconds = stale_seconds
+        self._stale_seconds, self._behind = stale_seconds, behind
 
     def list_parts(self) -> list[str]:
         """Return the one part."""
@@ -61,18 +72,26 @@ class ControlSource(FixedPartitionedSource[Item, None]):
 
     def build_part(self, step_id: str, for_part: str, resume_state: None) -> "ControlReader":
         """Return the reader."""
-        return ControlReader(Follower(self._cluster), self._key, self._is_over, self._stale_seconds)
+        return ControlReader(
+            Follower(self._cluster), self._key, self._is_over, self._stale_seconds, self._behind
+        )
 
 
 class ControlReader(StatefulSourcePartition[Item, None]):
     """Hands on what its thread has read, and watches that it reads."""
 
     def __init__(
-        self, follower: "Follower", key: str, is_over: Callable[[], bool], stale_seconds: float
+        self,
+        follower: "Follower",
+        key: str,
+        is_over: Callable[[], bool],
+        stale_seconds: float,
+        behind: Behind | None = None,
     ) -> None:
         self._follower, self._key, self._is_over = follower, key, is_over
         self._stale_seconds, self._is_stale = stale_seconds, False
         self._deaf_since: float | None = None
+        self._behind, self._was_behind = behind, False
 
     def next_batch(self) -> list[Item]:
         """Return the commands that have come; raises what the thread could not read past."""
@@ -82,7 +101,13 @@ class ControlReader(StatefulSourcePartition[Item, None]):
         is_stale = self._deaf_seconds() > self._stale_seconds
         if is_stale != self._is_stale:
             self._is_stale = is_stale
-            items.append(self._about_itself(ControlKind.STALE if is_stale else ControlKind.FRESH))
+            items.append(self._about_itself("controls", " and ".join(TOPICS), is_stale=is_stale))
+        at = time.time_ns()
+        if self._behind is not None and self._was_behind != (
+            is_behind := self._behind(at, int(self._stale_seconds * 1e9), was=self._was_behind)
+        ):
+            self._was_behind = is_behind
+            items.append(self._about_itself("venue", "what the venue says", is_stale=is_behind))
         return [(self._key, item) for item in items]
 
     def _deaf_seconds(self) -> float:
@@ -96,15 +121,16 @@ class ControlReader(StatefulSourcePartition[Item, None]):
             self._deaf_since = now
         return 0.0 if self._deaf_since is None else now - self._deaf_since
 
-    def _about_itself(self, kind: ControlKind) -> Command:
-        at = time.time_ns()
-        why = f"{' and '.join(TOPICS)} could not be read for {self._stale_seconds:g} s"
+    def _about_itself(self, scope: str, what: str, *, is_stale: bool) -> Command:
+        at, kind = time.time_ns(), ControlKind.STALE if is_stale else ControlKind.FRESH
         return Command(
-            command_id=record_id(kind, at),
+            command_id=record_id(kind, scope, at),
             kind=kind,
-            scope="controls",
+            scope=scope,
             who="worker",
-            reason=why if kind is ControlKind.STALE else "they are read again",
+            reason=f"{what} could not be read for {self._stale_seconds:g} s"
+            if is_stale
+            else f"{what} can be read again",
             at=at,
         )
 
@@ -160,7 +186,7 @@ class Follower:
         for topic, held in topics.items():
             self._put(topic, {key: value for key, value in held.follow(LOOK_SECONDS) if value is not None})
         if time.monotonic() - self._heard_at > ASK_SECONDS and all(
-            held.answers(ASK_SECONDS) for held in topics.values()
+            held.answers(SILENT_SECONDS) for held in topics.values()
         ):
             self._heard_at = time.monotonic()
 

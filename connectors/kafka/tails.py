@@ -27,13 +27,21 @@ MILLISECOND = 1_000_000
 
 
 def edges_of(consumer: Consumer, cluster: KafkaCluster, watch: Watch, place: Place) -> tuple[int, int]:
-    """Return the lowest offset of a partition and that after its committed end; raises KafkaRefused, Doubt."""
+    """Return the lowest offset of a partition and that after its committed end; raises KafkaRefused, Doubt.
+
+    A client whose connection breaks while it asks who leads a partition says that there is no such partition. So the
+    broker is asked before that is believed.
+    """
     partition = TopicPartition(cluster.topic(place.topic), place.partition)
     try:
         found = consumer.get_watermark_offsets(partition, timeout=ANSWER_SECONDS)
     except KafkaException as failure:
         listened(consumer, watch)
-        raise classified(failure.args[0], f"topic {place.topic}, partition {place.partition}") from failure
+        what = f"topic {place.topic}, partition {place.partition}"
+        unknown = failure.args[0].code() == KafkaError._UNKNOWN_PARTITION
+        if unknown and place in partitions_of(consumer, cluster, watch, place.topic):
+            raise Doubt(f"{what}: the broker has it, and was not heard to say where it ends") from failure
+        raise classified(failure.args[0], what) from failure
     if found is None:
         raise Doubt(f"topic {place.topic}: the broker does not answer in {ANSWER_SECONDS:.0f} s")
     return found[0], found[1]
@@ -42,18 +50,22 @@ def edges_of(consumer: Consumer, cluster: KafkaCluster, watch: Watch, place: Pla
 def partitions_of(consumer: Consumer, cluster: KafkaCluster, watch: Watch, topic: str) -> list[Place]:
     """Return the partitions of a topic; raises KafkaRefused, Doubt.
 
-    A refused sign-in is an answer that a client keeps to itself, so it is asked for between short waits.
+    A refused sign-in is an answer that a client keeps to itself, so it is asked for between waits. They grow, because
+    an answer that comes after its wait is lost: a broker that is far away or busy would never be heard.
     """
     patience_ends, name = monotonic() + ANSWER_SECONDS, cluster.topic(topic)
+    ask = ASK_SECONDS
     while True:
         try:
-            found = consumer.list_topics(name, timeout=ASK_SECONDS).topics[name]
+            found = consumer.list_topics(name, timeout=ask).topics[name]
             break
         except KafkaException as failure:
             listened(consumer, watch)
             meant = classified(failure.args[0], f"topic {topic}")
-            if not isinstance(meant, Doubt) or monotonic() > patience_ends:
+            left = patience_ends - monotonic()
+            if not isinstance(meant, Doubt) or left < 0:
                 raise meant from failure
+            ask = min(2 * ask, max(left, ASK_SECONDS))
     if found.error is not None:
         raise classified(found.error, f"topic {topic}")
     return [Place(topic, number) for number in sorted(found.partitions)]

@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 
 from connectors.files.canonical import canonical_chunks
 from connectors.files.column_mapping import mapped, roles_of
-from connectors.files.lake_reference import Reference
 from connectors.files.new_york import day_bounds, days_of
 from connectors.kafka.client import Doubt, KafkaCluster, KafkaRefused, Place, Watch, consumer_of
 from connectors.kafka.codec import Damaged, KafkaCodec
 from connectors.kafka.tails import edges_of, first_at, partitions_of, read_to_end
+from connectors.kafka.told import Told
 from connectors.lake.codec import END_OF_INPUT, Rows
 from connectors.source import SourceError, selected_days, selected_names
 from domain.controls import Control
@@ -28,7 +28,7 @@ from domain.instruments import Instrument, Split
 from domain.market import END, Chunk, Malformed, Ticks, complete_ticks, empty_ticks
 
 RAW = ("raw.trades", "raw.quotes")
-NO_REFERENCE = Reference()
+NOTHING_TOLD = Told()
 AHEAD_KILOBYTES = 8_192
 _KEPT = frozenset(name for name in Ticks._fields if not name.startswith("best_"))
 
@@ -44,9 +44,9 @@ class KafkaTicks:
     """The ticks of trades and quotes topics.
 
     `first` and `last` are ISO dates of New York (inclusive) or ISO instants with a zone (from, and to before).
-    `reference` is what is known of the instruments. `name` is that of the source that was recorded (`kafka` where
-    there were several), so that a replay gives rows the ids they had. Raises SourceError where a topic is missing,
-    the broker refuses or does not answer, or nothing asked for is held.
+    `told` is what is known of the instruments, of feeds and of corporate actions. `name` is that of the source that was
+    recorded (`kafka` where there were several), so that a replay gives rows the ids they had. Raises SourceError where
+    a topic is missing, the broker refuses or does not answer, or nothing asked for is held.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class KafkaTicks:
         instruments: tuple[str, ...] | None = None,
         first: str | None = None,
         last: str | None = None,
-        reference: Reference = NO_REFERENCE,
+        told: Told = NOTHING_TOLD,
     ) -> None:
         self._cluster, self._codec = cluster, KafkaCodec()
         self._watch = Watch("kafka replay")
@@ -71,7 +71,7 @@ class KafkaTicks:
         self._days = selected_days(self._spans, None, None, f"{where} from {first} to {last}")
         self.name = sources.pop() if len(sources) == 1 else "kafka"
         self._names = selected_names(names, instruments)
-        self._reference = reference.of(self._names)
+        self._told = told.of(self._names)
 
     def instruments(self) -> tuple[str, ...]:
         """Return the names that the rows carry, sorted."""
@@ -79,15 +79,15 @@ class KafkaTicks:
 
     def reference(self) -> tuple[Instrument, ...]:
         """Return what is known of the instruments."""
-        return self._reference.instruments
+        return self._told.instruments
 
     def splits(self) -> tuple[Split, ...]:
         """Return the splits that are known of."""
-        return self._reference.splits
+        return self._told.splits
 
     def controls(self) -> tuple[Control, ...]:
         """Return the commands that took effect in the run that wrote the topics."""
-        return self._reference.controls
+        return self._told.controls
 
     def segments(self) -> tuple[str, ...]:
         """Return the New York days in which rows were known."""
@@ -100,7 +100,11 @@ class KafkaTicks:
         wanted = {name: index[name] for name in self._names if name in index and owned[index[name]]}
         first = bool(len(owned) and owned[0])
         spans = self._spans[segment].items()
-        return canonical_chunks([self._chunks(*span, within, wanted, damage=first) for span in spans])
+        since = 0 if segment == self._days[0] else within[0]
+        told = self._told.chunks(within, since, wanted)
+        return canonical_chunks(
+            [*(self._chunks(*span, within, wanted, damage=first) for span in spans), told]
+        )
 
     def _bounds(self, topics: Sequence[str]) -> dict[Place, _Span]:
         """Return which messages of each partition may hold rows of the time asked for."""

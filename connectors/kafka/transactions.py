@@ -7,12 +7,13 @@ takes both names over before anything is read back, so whatever a predecessor ha
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from time import monotonic
 
 from confluent_kafka import KafkaError, KafkaException, Producer
 from confluent_kafka import Message as Sent
 
-from connectors.kafka.client import Doubt, KafkaCluster, Place, Watch, classified, producer_of
+from connectors.kafka.client import Doubt, KafkaCluster, Place, Watch, classified, plain, producer_of
 from connectors.kafka.codec import AT, Message
 from connectors.patience import Patience
 
@@ -20,6 +21,10 @@ TURNS = 2
 CALL_SECONDS = 2.0
 INSIST_SECONDS = 30.0
 CLOSE_SECONDS = 3.0
+
+
+class NotYet(RuntimeError):
+    """The broker has not answered; the very same call has to be made again."""
 
 
 class Transactions:
@@ -33,6 +38,7 @@ class Transactions:
         self._failed: KafkaError | None = None
         self._firsts: dict[Place, int] = {}
         self._looks = False
+        self._behind: list[Place] = []
 
     def open(self) -> None:
         """Take the shard over, deciding what was open; again after Doubt. Raises KafkaRefused, GivenUp."""
@@ -43,6 +49,22 @@ class Transactions:
             _connect(producer)
             self._insist("takes over", producer, producer.init_transactions)
         self._turn = 0
+        if self._behind:
+            self._end_hanging()
+            self._behind = []
+
+    def _end_hanging(self) -> None:
+        """Take back a message under each name in each partition whose end is not where the next message stands.
+
+        A broker that was killed can lose sight of a transaction whose messages it holds: nothing behind them is ever
+        shown as committed. The mark that ends a transaction of the same producer ends that one with it.
+        """
+        for producer in self._producers:
+            producer.begin_transaction()
+            for place in self._behind:
+                producer.produce(self._cluster.topic(place.topic), b"", partition=place.partition)
+            self._insist("sends", producer, partial(_sent, producer))
+            self._insist("takes back", producer, producer.abort_transaction)
 
     def write(
         self, messages: Sequence[tuple[Place, Message]], ends: Mapping[Place, int] | None = None
@@ -113,25 +135,34 @@ class Transactions:
         for place, end in ends.items():
             first = self._firsts.get(place, end)
             if first > end:
+                self._behind = list(ends)
                 raise Doubt(
                     f"topic {place.topic}, partition {place.partition} ended at {end} when {self._name} took it over, "
                     f"and its next message stands at {first}"
                 )
 
     def _insist(self, what: str, producer: Producer, call: Callable[[float], None]) -> None:
-        """Make a call until the broker has answered it; raises Doubt where that is left open, or takes too long.
+        """Make a call until the broker has answered it; raises Doubt where that is left open, or nothing moves.
 
         A client can be stuck for good after its broker was killed, although the broker is back: it gives up then, and
-        whoever calls begins again with a new one.
+        whoever calls begins again with a new one. One that gets messages through, however slowly, is not stuck.
         """
-        deadline = monotonic() + INSIST_SECONDS
+        deadline, waiting = monotonic() + INSIST_SECONDS, len(producer)
 
         def once() -> None:
+            nonlocal deadline, waiting
+            if len(producer) < waiting:
+                deadline, waiting = monotonic() + INSIST_SECONDS, len(producer)
             if monotonic() > deadline:
-                raise Doubt(f"{self._name} {what} for more than {INSIST_SECONDS:.0f} s")
+                raise Doubt(f"{self._name} {what}, and nothing has moved for {INSIST_SECONDS:.0f} s")
             producer.poll(0)
             self._watch.look()
-            call(CALL_SECONDS)
+            try:
+                call(CALL_SECONDS)
+            except KafkaException as failure:
+                if failure.args[0].retriable():
+                    raise NotYet(plain(failure.args[0])) from failure
+                raise
 
         try:
             self._patience.until_done(f"kafka writer {self._name} {what}:", once, _asks_again)
@@ -169,7 +200,7 @@ def _connect(producer: Producer) -> None:
 
 def _asks_again(failure: Exception) -> bool:
     """Say whether the very same call has to be made again."""
-    return isinstance(failure, KafkaException) and bool(failure.args[0].retriable())
+    return isinstance(failure, NotYet)
 
 
 def _is_full(failure: Exception) -> bool:

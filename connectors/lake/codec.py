@@ -139,6 +139,22 @@ class MarketCodec:
                 made[field.name] = fixed(_column(columns, field, count), field.type)
         return Rows(topic, pa.RecordBatch.from_arrays([made[name] for name in schema.names], schema=schema))
 
+    def national_best(self, best: NDArray[np.void]) -> Rows:
+        """Return `market.nbbo` rows of NATIONAL_BEST rows: one for each change, with whether it locks or crosses."""
+        topic, sequence = "market.nbbo", np.ascontiguousarray(best["sequence"])
+        instrument = np.ascontiguousarray(best["instrument"])
+        ids = self._ids(topic, self._source, instrument, np.array([Kind.QUOTE]), sequence, np.zeros(1))
+        made = {
+            **self._envelope(len(best), self._source, ids),
+            "instrument": named(instrument, self._names),
+            "bid_venue": named(best["bid_venue"], _LETTERS),
+            "ask_venue": named(best["ask_venue"], _LETTERS),
+            "locked": pa.array(best["bid"] == best["ask"]),
+            "crossed": pa.array(best["bid"] > best["ask"]),
+            "session": named(best["session"], _SESSIONS),
+        }
+        return self._structured(topic, best, made, market_schema(topic))
+
     def bars(self, bars: NDArray[np.void], built: NDArray[np.void] | None = None) -> Rows:
         """Return `market.bars` rows of BAR rows, and of BUILT_BAR rows among them (see `with_built`)."""
         kind, sequence, more = bars["interval"], bars["close_at"], dict[str, pa.Array]()

@@ -52,7 +52,7 @@ def lane_of(item: LakeItem) -> tuple[str, int]:
             return topic, table.num_rows
         case MarketBatch():
             features = None if item.features is None else item.features.bars
-            derived = (item.bars, item.built, item.scores, features)
+            derived = (item.national, item.bars, item.built, item.scores, features)
             return "(market)", row_count(item.ticks) + sum(
                 0 if rows is None else len(rows) for rows in derived
             )
@@ -68,6 +68,11 @@ def lane_of(item: LakeItem) -> tuple[str, int]:
             raise TypeError(
                 f"the lake takes Rows, MarketBatch, Raw, Records, Refused and TopicEnd; {type(item).__name__} was given"
             )
+
+
+def rows_in(item: LakeItem) -> int:
+    """Return how many rows an item has; raises TypeError for what the lake does not take."""
+    return lane_of(item)[1]
 
 
 def merged(items: Sequence[Any]) -> list[Any]:
@@ -91,6 +96,7 @@ def merged(items: Sequence[Any]) -> list[Any]:
                 features=features,
                 scores=_structured([item.scores for item in items]),
                 built=_structured([item.built for item in items]),
+                national=_structured([item.national for item in items]),
             )
             return [first, *(MarketBatch(items[-1].watermark, more) for more in ticks[1:])]
     return list(items)
@@ -125,6 +131,9 @@ def _market(codec: MarketCodec, batches: Sequence[MarketBatch]) -> list[Rows]:
     made = [
         rows for ticks in _joined([batch.ticks for batch in batches]) for rows in codec.ticks("market", ticks)
     ]
+    national = _structured([batch.national for batch in batches])
+    if national is not None:
+        made.append(codec.national_best(national))
     bars, built = (
         _structured(each) for each in zip(*((one.bars, one.built) for one in batches), strict=True)
     )

@@ -242,4 +242,5 @@ def passes(failure: Exception) -> bool:
         return False
     if isinstance(failure, S3Error):
         return failure.code in PASSING or failure.response.status >= 500
-    return isinstance(failure, (urllib3.exceptions.HTTPError, ServerError, InvalidResponseError, OSError))
+    gone = (ConnectionError, TimeoutError, urllib3.exceptions.HTTPError)
+    return isinstance(failure, (*gone, ServerError, InvalidResponseError))

@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 
+from domain.action_records import ActionRecord
 from domain.controls import Control
 from domain.decisions import (
     Breach,
@@ -35,6 +36,7 @@ from domain.order_messages import (
     OrderCancelReject,
     OrderReport,
     OrderRequest,
+    OrderRestated,
     ReconciliationBreak,
 )
 from domain.orders import Execution, Intent, Order, OrderCancelRequest
@@ -76,6 +78,19 @@ _BEST = (
     ("best_ask", pa.float64()),
     ("best_ask_size", pa.float64()),
 )
+_NATIONAL = (
+    *ENVELOPE,
+    ("instrument", NAME),
+    ("bid", pa.float64()),
+    ("bid_size", pa.float64()),
+    ("bid_venue", NAME),
+    ("ask", pa.float64()),
+    ("ask_size", pa.float64()),
+    ("ask_venue", NAME),
+    ("locked", pa.bool_()),
+    ("crossed", pa.bool_()),
+    ("session", NAME),
+)
 _BAR = (
     *ENVELOPE,
     ("instrument", NAME),
@@ -116,6 +131,7 @@ MARKET: dict[str, tuple[tuple[str, pa.DataType], ...]] = {
     "raw.quotes": (*_TICK, *_QUOTE),
     "market.trades": (*_TICK, *_TRADE, *_BEST),
     "market.quotes": (*_TICK, *_QUOTE, *_BEST),
+    "market.nbbo": _NATIONAL,
     "market.bars": _BAR,
     "features": _FEATURE,
     "scores": _SCORE,
@@ -131,6 +147,7 @@ DECISIONS: dict[str, type[msgspec.Struct]] = {
     "oms.orders": Order,
     "oms.cancels": OrderCancelRequest,
     "oms.executions": Execution,
+    "oms.restatements": OrderRestated,
     "positions": Position,
     "risk.snapshots": RiskSnapshot,
     "risk.exposures": ScopeRisk,
@@ -146,7 +163,8 @@ DECISIONS: dict[str, type[msgspec.Struct]] = {
 """Record type of each topic of the decision plane; `quarantine.<stage>` beside them holds `Quarantined`."""
 
 HEALTH = "market.health"
-MARKET_RECORDS: dict[str, type[msgspec.Struct]] = {HEALTH: MarketHealth}
+ACTIONS = "market.actions"
+MARKET_RECORDS: dict[str, type[msgspec.Struct]] = {HEALTH: MarketHealth, ACTIONS: ActionRecord}
 """Record type of each market topic that holds single records and no columns; its shards are those of market data."""
 
 TOTAL_ORDER = (

@@ -25,7 +25,8 @@ WRITERS = "writers"
 class InstrumentVersion(Record, frozen=True, kw_only=True):
     """What an instrument is from `valid_from` until before `valid_to` (ns UTC, None for open), as known at `known_at`.
 
-    `tick_size` is in its currency, `lot_size` in units, `tier` names its collar.
+    `tick_size` is in its currency, `lot_size` in units, `tier` names its collar. A unit is a share or contract, or the
+    step in which a coin is traded (0.00001 BTC).
     """
 
     instrument: str
@@ -34,6 +35,7 @@ class InstrumentVersion(Record, frozen=True, kw_only=True):
     issuer: str
     tick_size: Decimal
     lot_size: int
+    unit: Decimal = Decimal(1)
     multiplier: int
     currency: str
     calendar: str
@@ -41,7 +43,9 @@ class InstrumentVersion(Record, frozen=True, kw_only=True):
     tradable: bool
 
     def __post_init__(self) -> None:
-        """Refuse a time that ends before it begins."""
+        """Refuse a unit that nothing can be counted in, and a time that ends before it begins."""
+        if not (self.unit.is_finite() and self.unit > 0):
+            raise ValueError(f"{self.instrument} needs a unit above 0; {self.unit} was given")
         if self.valid_to is not None and self.valid_to <= self.valid_from:
             raise ValueError(
                 f"{self.instrument} is valid from {self.valid_from} until a later instant; {self.valid_to} was given"

@@ -4,7 +4,7 @@ A stream is known by its instrument and kind alone: whichever speed of depth and
 client gets that asks for another.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -13,6 +13,7 @@ from connectors.recordings.manners import (
     BIDS,
     Asked,
     BookChange,
+    PlainManners,
     ReplayBook,
     pair_levels,
     rows_of,
@@ -23,10 +24,8 @@ from connectors.recordings.session_lines import SessionLine, Traffic
 _DEPTH_PATHS = ("/api/v3/depth", "/fapi/v1/depth")
 
 
-class BinanceManners:
+class BinanceManners(PlainManners):
     """Of one of the two markets, which differ in the fields of a snapshot."""
-
-    depth = None
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -38,10 +37,6 @@ class BinanceManners:
             self._symbol = parse_qs(line.address.partition("?")[2]).get("symbol", [""])[0]
         elif isinstance(message, dict) and "stream" in message:
             self._symbol = message["stream"].partition("@")[0].upper()
-
-    def greeting(self) -> Iterable[str]:
-        """Return nothing: Binance does not greet."""
-        return ()
 
     def joined_by(self, query: str) -> tuple[str, ...]:
         """Return the streams named in an address."""
@@ -75,16 +70,12 @@ class BinanceManners:
         data = message.get("data", message)
         if data.get("e") == "depthUpdate":
             levels = pair_levels(BIDS, data["b"]) + pair_levels(ASKS, data["a"])
-            return BookChange(data["s"], levels, mark=(data["u"], data["E"], data.get("T")))
+            return BookChange(data["s"], levels, mark=(data["u"], data["E"], data.get("T")), number=data["u"])
         if "lastUpdateId" in data:
             levels = pair_levels(BIDS, data["bids"]) + pair_levels(ASKS, data["asks"])
             mark = (data["lastUpdateId"], data.get("E"), data.get("T"))
-            return BookChange(self._symbol, levels, whole=True, mark=mark)
+            return BookChange(self._symbol, levels, whole=True, mark=mark, number=data["lastUpdateId"])
         return None
-
-    def opening(self, key: str, book: Callable[[str], ReplayBook | None]) -> Iterable[str]:
-        """Return nothing: books are asked for."""
-        return ()
 
     def book_asked(self, path: str, query: dict[str, str]) -> str | None:
         """Return the instrument of a request for depth."""
@@ -97,10 +88,6 @@ class BinanceManners:
         if self.name == "binance_futures":
             told |= {"E": event_at, "T": traded_at}
         return text_of({**told, BIDS: rows_of(book, BIDS), ASKS: rows_of(book, ASKS)})
-
-    def heartbeats(self, joined: Iterable[str], at: int) -> Iterable[str]:
-        """Return nothing: Binance pings by websocket frames."""
-        return ()
 
 
 def _key(stream: str) -> str:

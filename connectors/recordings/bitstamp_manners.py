@@ -1,6 +1,6 @@
 """How Bitstamp behaves: one channel a subscription, books over REST, heartbeats answered."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -9,6 +9,7 @@ from connectors.recordings.manners import (
     BIDS,
     Asked,
     BookChange,
+    PlainManners,
     ReplayBook,
     pair_levels,
     rows_of,
@@ -20,11 +21,10 @@ _BOOK_PATH = "/api/v2/order_book/"
 _DIFFERENCES = "diff_order_book_"
 
 
-class BitstampManners:
+class BitstampManners(PlainManners):
     """Of `ws.bitstamp.net`."""
 
     name = "bitstamp"
-    depth = None
 
     def __init__(self) -> None:
         self._pair = ""
@@ -33,14 +33,6 @@ class BitstampManners:
         """Remember whose book an answer is: it does not say so."""
         if line.traffic is Traffic.ANSWERED:
             self._pair = urlsplit(line.address).path.removeprefix(_BOOK_PATH).strip("/")
-
-    def greeting(self) -> Iterable[str]:
-        """Return nothing: Bitstamp does not greet."""
-        return ()
-
-    def joined_by(self, query: str) -> tuple[str, ...]:
-        """Return nothing: addresses ask for nothing."""
-        return ()
 
     def asked(self, message: Any) -> Asked:
         """Read bts:subscribe, bts:unsubscribe and bts:heartbeat."""
@@ -74,11 +66,8 @@ class BitstampManners:
 
     def _change(self, pair: str, data: Any, *, whole: bool) -> BookChange:
         levels = pair_levels(BIDS, data["bids"]) + pair_levels(ASKS, data["asks"])
-        return BookChange(pair, levels, whole, (data["timestamp"], data["microtimestamp"]))
-
-    def opening(self, key: str, book: Callable[[str], ReplayBook | None]) -> Iterable[str]:
-        """Return nothing: books are asked for."""
-        return ()
+        mark = data["timestamp"], data["microtimestamp"]
+        return BookChange(pair, levels, whole, mark, int(data["microtimestamp"]))
 
     def book_asked(self, path: str, query: dict[str, str]) -> str | None:
         """Return the pair of a request for a book."""
@@ -89,10 +78,6 @@ class BitstampManners:
         seconds, microseconds = book.mark
         told = {"timestamp": seconds, "microtimestamp": microseconds}
         return text_of({**told, BIDS: rows_of(book, BIDS), ASKS: rows_of(book, ASKS)})
-
-    def heartbeats(self, joined: Iterable[str], at: int) -> Iterable[str]:
-        """Return nothing: the client asks."""
-        return ()
 
 
 def _error(channel: str, message: str) -> str:

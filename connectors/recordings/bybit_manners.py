@@ -12,6 +12,7 @@ from connectors.recordings.manners import (
     BIDS,
     Asked,
     BookChange,
+    PlainManners,
     ReplayBook,
     pair_levels,
     rows_of,
@@ -24,11 +25,10 @@ _KINDS = {"trade": "trade", "publicTrade": "trade", "orderBookL2_25": "book", "o
 _CONNECTION = "00000000-0000-4000-8000-000000000000"
 
 
-class BybitManners:
+class BybitManners(PlainManners):
     """Of linear and inverse contracts; the snapshots of the second version differ in their wrapping between them."""
 
     name = "bybit"
-    depth = None
 
     def __init__(self) -> None:
         self._snapshots: dict[str, Any] = {}
@@ -39,14 +39,6 @@ class BybitManners:
             data = message["data"]
             kept = {**data, "b": [], "a": []} if isinstance(data, dict) and "b" in data else type(data)()
             self._snapshots.setdefault(_key(message["topic"]), {**message, "data": kept})
-
-    def greeting(self) -> Iterable[str]:
-        """Return nothing: Bybit does not greet."""
-        return ()
-
-    def joined_by(self, query: str) -> tuple[str, ...]:
-        """Return nothing: addresses ask for nothing."""
-        return ()
 
     def asked(self, message: Any) -> Asked:
         """Read ping, subscribe and unsubscribe."""
@@ -109,18 +101,6 @@ class BybitManners:
         rows = rows_of(held, BIDS)[::-1] + rows_of(held, ASKS)
         whole = {"order_book": rows} if isinstance(like["data"], dict) else rows
         return (text_of({**like, "data": whole, "cross_seq": held.mark[0], "timestamp_e6": held.mark[1]}),)
-
-    def book_asked(self, path: str, query: dict[str, str]) -> str | None:
-        """Return nothing: books come on their topics."""
-        return None
-
-    def book_told(self, name: str, book: ReplayBook) -> str:
-        """Return the snapshot of a topic."""
-        return "".join(self.opening(name, lambda _: book))
-
-    def heartbeats(self, joined: Iterable[str], at: int) -> Iterable[str]:
-        """Return nothing: the client pings."""
-        return ()
 
 
 def _key(topic: str) -> str:

@@ -9,12 +9,12 @@ from connectors.recordings.manners import (
     BIDS,
     Asked,
     BookChange,
+    PlainManners,
     ReplayBook,
     pair_levels,
     rows_of,
     text_of,
 )
-from connectors.recordings.session_lines import SessionLine
 
 _CHANNEL_OF_TYPE = {
     "match": "matches",
@@ -27,22 +27,10 @@ _CHANNEL_OF_TYPE = {
 _SIDES = {"buy": BIDS, "sell": ASKS}
 
 
-class CoinbaseManners:
+class CoinbaseManners(PlainManners):
     """Of `ws-feed` in the format of the exchange."""
 
     name = "coinbase"
-    depth = None
-
-    def learn(self, line: SessionLine, message: Any) -> None:
-        """Nothing needs to be remembered."""
-
-    def greeting(self) -> Iterable[str]:
-        """Return nothing: Coinbase does not greet."""
-        return ()
-
-    def joined_by(self, query: str) -> tuple[str, ...]:
-        """Return nothing: addresses ask for nothing."""
-        return ()
 
     def asked(self, message: Any) -> Asked:
         """Read subscribe and unsubscribe, products named once or by channel."""

@@ -13,6 +13,7 @@ from enum import StrEnum
 from connectors.source import SourceError, nearest
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(us|ms|s)\Z")
+_DECIMAL = re.compile(r"\d+\.\d+")
 _PARTS = {"us": 1_000_000, "ms": 1_000, "s": 1}
 DELAY = "delay"
 
@@ -20,14 +21,19 @@ DELAY = "delay"
 class Fault(StrEnum):
     """What may happen to a message, to a connection, to a subscription or to a request.
 
-    CUT ends a connection without a word, KICK by the close code of a broken rule, MUTE leaves it open and silent;
-    REFUSE answers a subscription with the venue's error, LIMIT a request or a handshake with 429.
+    DROP leaves a message out, DAMAGE sends half of it, GARBAGE sends nonsense before it. Of a book that is sent to who
+    joins, SPOIL sends half, FALSIFY all with one digit changed. CUT ends a connection without
+    a word, KICK by the close code of a broken rule, MUTE leaves it open and silent; REFUSE answers a subscription with
+    the venue's error, LIMIT a request or a handshake with 429.
     """
 
     DROP = "drop"
     DUPLICATE = "duplicate"
     REORDER = "reorder"
     GARBAGE = "garbage"
+    DAMAGE = "damage"
+    SPOIL = "spoil"
+    FALSIFY = "falsify"
     CUT = "cut"
     KICK = "kick"
     MUTE = "mute"
@@ -46,7 +52,7 @@ class Faults:
         self.delay_seconds = 0.0
         self.chances: dict[Fault, float] = {}
         self.happened: Counter[str] = Counter()
-        self._due: Counter[Fault] = Counter()
+        self._due: Counter[tuple[Fault, str]] = Counter()
         for setting in settings:
             name, sign, value = setting.partition("=")
             if not sign:
@@ -72,14 +78,18 @@ class Faults:
             raise SourceError(f"{name} is a chance from 0 to 1; {value} was given")
         self.chances[fault] = chance
 
-    def have_next(self, name: str, times: int = 1) -> None:
-        """Have a fault happen to the next `times` messages (subscriptions, requests); raises SourceError."""
-        self._due[fault_named(name)] += times
+    def have_next(self, name: str, times: int = 1, key: str = "") -> None:
+        """Have a fault happen to the next `times` messages (subscriptions, requests), of channel `key` if given.
 
-    def hits(self, fault: Fault, place: int) -> bool:
-        """Say whether a fault happens to what stands at a place of the session, and count it."""
-        if self._due[fault] > 0:
-            self._due[fault] -= 1
+        Raises SourceError.
+        """
+        self._due[fault_named(name), key] += times
+
+    def hits(self, fault: Fault, place: int, key: str = "") -> bool:
+        """Say whether a fault happens to what stands at a place of the session, of channel `key`, and count it."""
+        due = next((each for each in ((fault, key), (fault, "")) if self._due[each] > 0), None)
+        if due is not None:
+            self._due[due] -= 1
         elif not self._chosen(fault, place):
             return False
         self.happened[fault.value] += 1
@@ -91,6 +101,15 @@ class Faults:
             return False
         drawn = hashlib.blake2b(f"{self.seed}:{fault}:{place}".encode(), digest_size=8).digest()
         return int.from_bytes(drawn) < chance * 2**64
+
+
+def falsified(text: str) -> str:
+    """Return a message with the last digit of its first decimal changed; one without a decimal stays."""
+    found = _DECIMAL.search(text)
+    if found is None:
+        return text
+    last = found.end() - 1
+    return f"{text[:last]}{(int(text[last]) + 1) % 10}{text[last + 1 :]}"
 
 
 def fault_named(name: str) -> Fault:

@@ -3,24 +3,48 @@
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from connectors.recordings.manners import ASKS, BIDS, Asked, BookChange, ReplayBook, rows_of, text_of
+from connectors.recordings.manners import (
+    ASKS,
+    BIDS,
+    Asked,
+    BookChange,
+    PlainManners,
+    ReplayBook,
+    rows_of,
+    text_of,
+)
 from connectors.recordings.session_lines import SessionLine
 
 _SIDES = {"b": BIDS, "a": ASKS, "bs": BIDS, "as": ASKS}
 _HEARTBEAT = text_of({"event": "heartbeat"})
 
 
-class KrakenManners:
-    """Of `ws.kraken.com`; a book has as many levels as the one that was recorded."""
+class KrakenSystem(PlainManners):
+    """What both versions of Kraken's interface share: a status for a greeting, a beat, books of bounded depth."""
 
     name = "kraken"
+    beat = _HEARTBEAT
+
+    def __init__(self, depth: int, status: str) -> None:
+        self.depth: int | None = depth
+        self._status = status
+
+    def greeting(self) -> Iterable[str]:
+        """Return the status of the system."""
+        return (self._status,)
+
+    def heartbeats(self, joined: Iterable[str], at: int) -> Iterable[str]:
+        """Return the beat that says that the connection lives."""
+        return (self.beat,)
+
+
+class KrakenManners(KrakenSystem):
+    """Of `ws.kraken.com`; a book has as many levels as the one that was recorded."""
 
     def __init__(self) -> None:
-        self.depth: int | None = 1000
+        status = {"connectionID": 1, "event": "systemStatus", "status": "online", "version": "1"}
+        super().__init__(1000, text_of(status))
         self._channels: dict[str, tuple[int, str]] = {}
-        self._status = text_of(
-            {"connectionID": 1, "event": "systemStatus", "status": "online", "version": "1"}
-        )
 
     def learn(self, line: SessionLine, message: Any) -> None:
         """Remember the recorded number and name of each channel, and the greeting."""
@@ -33,14 +57,6 @@ class KrakenManners:
             self._channels[f"{name}:{message['pair']}"] = message["channelID"], message["channelName"]
             if name == "book":
                 self.depth = int(message["subscription"].get("depth", self.depth))
-
-    def greeting(self) -> Iterable[str]:
-        """Return the status of the system."""
-        return (self._status,)
-
-    def joined_by(self, query: str) -> tuple[str, ...]:
-        """Return nothing: addresses ask for nothing."""
-        return ()
 
     def asked(self, message: Any) -> Asked:
         """Read ping, subscribe and unsubscribe."""
@@ -117,10 +133,6 @@ class KrakenManners:
     def book_told(self, name: str, book: ReplayBook) -> str:
         """Return the levels under the name of the pair."""
         return text_of({"error": [], "result": {name: {side: rows_of(book, side) for side in (ASKS, BIDS)}}})
-
-    def heartbeats(self, joined: Iterable[str], at: int) -> Iterable[str]:
-        """Return the beat that says that the connection lives."""
-        return (_HEARTBEAT,)
 
     def _channel(self, key: str) -> tuple[int, str]:
         name = key.partition(":")[0]

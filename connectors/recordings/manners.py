@@ -1,5 +1,6 @@
 """How a venue behaves towards whoever connects, as its replay needs it: one short module for each venue."""
 
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
@@ -26,13 +27,19 @@ class Asked(NamedTuple):
 class BookChange(NamedTuple):
     """What a message does to a book: entries by side and price level, None taking one away.
 
-    `whole` says that all was empty before; `mark` is what the next snapshot says of the message (ids, times).
+    `whole` says that all was empty before; `mark` is what the next snapshot says of the message (ids, times). `number`
+    grows from change to change at a venue whose books are asked for, so that what is older can be told from it.
     """
 
     book: str
     levels: Sequence[tuple[str, str, Any]]
     whole: bool = False
     mark: Any = None
+    number: int = -1
+
+
+WAITING_MAX = 4096
+"""How many differences of a book are kept until its snapshot comes."""
 
 
 @dataclass
@@ -41,9 +48,16 @@ class ReplayBook:
 
     sides: dict[str, dict[str, Any]] = field(default_factory=lambda: {BIDS: {}, ASKS: {}})
     mark: Any = None
+    number: int = -1
 
     def apply(self, change: BookChange, depth: int | None) -> None:
-        """Bring the book to where it stands after a message, `depth` levels a side where it is bounded."""
+        """Bring the book to where it stands after a message, `depth` levels a side where it is bounded.
+
+        What is older than the book changes nothing.
+        """
+        if 0 <= change.number <= self.number:
+            return
+        self.number = max(change.number, self.number)
         if change.whole:
             self.sides = {BIDS: {}, ASKS: {}}
         for side, level, entry in change.levels:
@@ -59,6 +73,34 @@ class ReplayBook:
     def ordered(self, side: str) -> list[tuple[str, Any]]:
         """Return the levels of a side, the best first."""
         return sorted(self.sides[side].items(), key=lambda level: float(level[0]), reverse=side == BIDS)
+
+
+class ReplayBooks:
+    """The books of a session as far as it has come; `depth` levels a side where they are bounded.
+
+    Differences that come before the snapshot of their book wait for it, since they may be newer: it is asked for after
+    they are subscribed to.
+    """
+
+    def __init__(self, depth: int | None) -> None:
+        self.depth = depth
+        self._books: dict[str, ReplayBook] = {}
+        self._waiting: dict[str, deque[BookChange]] = {}
+
+    def take(self, change: BookChange) -> None:
+        """Bring the book of a change to where it stands after it."""
+        book = self._books.get(change.book)
+        if book is None and not change.whole:
+            if change.number >= 0:
+                self._waiting.setdefault(change.book, deque(maxlen=WAITING_MAX)).append(change)
+            return
+        book = self._books.setdefault(change.book, ReplayBook())
+        for each in (change, *self._waiting.pop(change.book, ())):
+            book.apply(each, self.depth)
+
+    def get(self, name: str) -> ReplayBook | None:
+        """Return a book, None where it does not stand yet."""
+        return self._books.get(name)
 
 
 class Manners(Protocol):
@@ -87,7 +129,7 @@ class Manners(Protocol):
         ...
 
     def asked(self, message: Any) -> Asked:
-        """Return what a client's message asks for."""
+        """Return what a client's message asks for; one that is no JSON is its text."""
         ...
 
     def acknowledged(self, asked: Asked, joined: Iterable[str]) -> Iterable[str]:
@@ -121,6 +163,47 @@ class Manners(Protocol):
     def heartbeats(self, joined: Iterable[str], at: int) -> Iterable[str]:
         """Return what is sent each second to a client that has joined these keys; `at` is the session's time."""
         ...
+
+
+class PlainManners:
+    """A venue that sends nothing of itself: no greeting, no beat, no book with a subscription and none on request."""
+
+    depth: int | None = None
+
+    def learn(self, line: SessionLine, message: Any) -> None:
+        """Note nothing."""
+
+    def greeting(self) -> Iterable[str]:
+        """Return nothing."""
+        return ()
+
+    def joined_by(self, query: str) -> tuple[str, ...]:
+        """Return nothing: addresses ask for nothing."""
+        return ()
+
+    def opening(self, key: str, book: Callable[[str], ReplayBook | None]) -> Iterable[str]:
+        """Return nothing: no book follows."""
+        return ()
+
+    def book_asked(self, path: str, query: dict[str, str]) -> str | None:
+        """Return nothing: books come with their subscription."""
+        return None
+
+    def book_told(self, name: str, book: ReplayBook) -> str:
+        """Return what follows the acknowledgement of a book's key, which its name is."""
+        return "".join(self.opening(name, lambda _: book))
+
+    def heartbeats(self, joined: Iterable[str], at: int) -> Iterable[str]:
+        """Return nothing: the client pings."""
+        return ()
+
+
+def message_of(text: str | bytes) -> Any:
+    """Return what a client's text holds; the text itself where it is no JSON."""
+    try:
+        return msgspec.json.decode(text)
+    except msgspec.DecodeError:
+        return text if isinstance(text, str) else text.decode(errors="replace")
 
 
 def text_of(message: Any) -> str:

@@ -4,12 +4,14 @@ The session begins with the first subscription and goes on whoever is connected:
 missed, as at any venue. The venue keeps the books of the session, so that a client that comes back, or asks for a
 snapshot, gets the book as it stands. At full pace the session waits while somebody asks for something, and while nobody
 listens. `GET /_control` tells where it stands and sets faults: `?drop=0.1&delay=20ms`; `?next=drop:3` for the messages
-that follow; `?now=cut`, `?now=kick`, `?now=mute` for the connections that there are.
+that follow, `?next=drop:3:level2:BTC-USD` for those of a channel (a key of `joined`); `?now=cut`, `?now=kick`,
+`?now=mute` for the connections that there are.
 """
 
 import asyncio
 import json
 from collections.abc import Callable, Iterable
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -20,11 +22,12 @@ from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
-from connectors.recordings.faults import Fault, Faults, fault_named
-from connectors.recordings.manners import Asked, ReplayBook
+from connectors.recordings.faults import Fault, Faults, falsified, fault_named
+from connectors.recordings.manners import Asked, ReplayBook, ReplayBooks, message_of
 from connectors.recordings.present import Present
 from connectors.recordings.session import EVERYONE, Moment, Session, asked_of
-from connectors.recordings.told_trades import Told, told_trades
+from connectors.recordings.told_candles import told_candles
+from connectors.recordings.told_trades import Told, messages_of, told_trades
 from connectors.source import SourceError
 
 CONTROL = "/_control"
@@ -83,9 +86,9 @@ class ReplayVenue:
         self._session, self._faults, self._speed = session, faults, speed
         self._manners = session.manners
         self._visitors: set[Visitor] = set()
-        self._books: dict[str, ReplayBook] = {}
+        self._books = ReplayBooks(self._manners.depth)
         self._first = self._first_snapshots()
-        self._trades: Told | None = None
+        self._told_past: tuple[Told, ...] = ()
         self._position = self._requests = self._connects = self._subscriptions = 0
         self._begun, self._listening = asyncio.Event(), asyncio.Event()
         self._asked_at = 0.0
@@ -150,27 +153,31 @@ class ReplayVenue:
         change = moment.change
         if change is None and moment.key != EVERYONE:
             change = self._manners.change_of(msgspec.json.decode(moment.text))
-        if change is not None and (change.whole or change.book in self._books):
-            self._books.setdefault(change.book, ReplayBook()).apply(change, self._manners.depth)
+        if change is not None:
+            self._books.take(change)
         if moment.text:
             for visitor in tuple(self._visitors):
                 if moment.key == EVERYONE or moment.key in visitor.joined:
-                    await self._tell(visitor, number, self._told(moment.text))
+                    await self._tell(visitor, number, moment.key, self._told(moment.text))
 
-    async def _tell(self, visitor: Visitor, number: int, text: str) -> None:
+    async def _tell(self, visitor: Visitor, number: int, key: str, text: str) -> None:
         """Send a message to a client, unless a fault happens to it or to the connection."""
-        hits = self._faults.hits
-        if visitor.muted or hits(Fault.DROP, number):
+        if visitor.muted:
             return
-        ended = next((fault for fault in ENDINGS if hits(fault, number)), None)
+        hits = partial(self._faults.hits, place=number, key=key)
+        if hits(Fault.DROP):
+            return
+        if hits(Fault.DAMAGE):
+            text = text[: len(text) // 2]
+        ended = next((fault for fault in ENDINGS if hits(fault)), None)
         if ended is not None:
             await self._end(visitor, ended)
-        elif visitor.swapped is None and hits(Fault.REORDER, number):
+        elif visitor.swapped is None and hits(Fault.REORDER):
             visitor.swapped = text
         else:
             held, visitor.swapped = visitor.swapped, None
-            copies = 2 if hits(Fault.DUPLICATE, number) else 1
-            garbage = [GARBAGE] if hits(Fault.GARBAGE, number) else []
+            copies = 2 if hits(Fault.DUPLICATE) else 1
+            garbage = [GARBAGE] if hits(Fault.GARBAGE) else []
             for one in [*garbage, *[text] * copies, *([] if held is None else [held])]:
                 await visitor.post(one)
 
@@ -222,8 +229,8 @@ class ReplayVenue:
 
     async def _hear(self, visitor: Visitor, text: str | bytes) -> None:
         try:
-            asked = self._manners.asked(msgspec.json.decode(text))
-        except (msgspec.DecodeError, AttributeError, KeyError, TypeError):
+            asked = self._manners.asked(message_of(text))
+        except (AttributeError, KeyError, TypeError):
             asked = self._manners.asked({})
         if asked.answer is not None:
             await visitor.post(asked.answer)
@@ -257,11 +264,18 @@ class ReplayVenue:
         """Have a client get what comes of these channels, beginning with the books as they stand."""
         for key in keys:
             visitor.joined.add(key)
-            await self._post_all(visitor, map(self._told, self._manners.opening(key, self._books.get)))
+            for text in self._manners.opening(key, self._books.get):
+                await visitor.post(self._harmed(self._told(text), key))
         if visitor.joined:
             self._asked_at = asyncio.get_running_loop().time()
             self._begun.set()
             self._note_listening()
+
+    def _harmed(self, text: str, key: str) -> str:
+        """Return a book as it is sent to who joins, which a fault may have harmed."""
+        if self._faults.hits(Fault.SPOIL, self._subscriptions, key):
+            return text[: len(text) // 2]
+        return falsified(text) if self._faults.hits(Fault.FALSIFY, self._subscriptions, key) else text
 
     async def _post_all(self, visitor: Visitor, texts: Iterable[str]) -> None:
         for text in texts:
@@ -289,9 +303,10 @@ class ReplayVenue:
             if held is not None and held.mark is not None:
                 self._move_to_present()
                 return _response(HTTPStatus.OK, self._told(self._manners.book_told(book, held)))
-        trades = self._trades_told()(parts.path, dict(parse_qsl(parts.query)))
-        if trades is not None:
-            return _response(HTTPStatus.OK, self._told(trades))
+        for told_of in self._past():
+            past = told_of(parts.path, dict(parse_qsl(parts.query)))
+            if past is not None:
+                return _response(HTTPStatus.OK, self._told(past))
         told = self._session.answers.get(asked_of(request.path)) or self._session.answers.get(
             (parts.path, ())
         )
@@ -299,12 +314,13 @@ class ReplayVenue:
             return _response(HTTPStatus.OK, told)
         return _response(HTTPStatus.NOT_FOUND, '{"error":"nothing was recorded of this"}')
 
-    def _trades_told(self) -> Told:
-        """Return what tells the trades of the whole session, made when it is first asked for."""
-        if self._trades is None:
-            texts = (moment.text for moment in self._session.moments)
-            self._trades = told_trades(self._manners.name, texts)
-        return self._trades
+    def _past(self) -> tuple[Told, ...]:
+        """Return what tells trades and candles of the whole session, made when it is first asked for."""
+        if not self._told_past:
+            messages = messages_of(moment.text for moment in self._session.moments)
+            venue = self._manners.name
+            self._told_past = told_trades(venue, messages), told_candles(venue, messages)
+        return self._told_past
 
     async def _end_all(self, name: str) -> None:
         """End every connection of now; raises SourceError for a fault that ends none."""
@@ -324,12 +340,16 @@ class ReplayVenue:
                 if name == "now":
                     await self._end_all(value)
                 elif name == "next":
-                    fault, _, times = value.partition(":")
-                    self._faults.have_next(fault, int(times or 1))
+                    fault, times, key = (*value.split(":", 2), "", "")[:3]
+                    self._faults.have_next(fault, int(times or 1), key)
                 else:
                     self._faults.set(name, value)
         except ValueError as wrong:
-            said = str(wrong) if isinstance(wrong, SourceError) else "next is written FAULT or FAULT:TIMES"
+            said = (
+                str(wrong)
+                if isinstance(wrong, SourceError)
+                else "next is written FAULT, FAULT:TIMES or FAULT:TIMES:CHANNEL"
+            )
             return _response(HTTPStatus.BAD_REQUEST, json.dumps({"error": said}))
         told = {
             "venue": self._manners.name,

@@ -12,7 +12,9 @@ from connectors.recordings.bitstamp_manners import BitstampManners
 from connectors.recordings.bybit_manners import BybitManners
 from connectors.recordings.coinbase_manners import CoinbaseManners
 from connectors.recordings.kraken_manners import KrakenManners
+from connectors.recordings.kraken_second_manners import KrakenSecondManners
 from connectors.recordings.manners import BookChange, Manners
+from connectors.recordings.okx_manners import OkxManners
 from connectors.recordings.session_lines import HOSTS, SessionLine, Traffic, session_lines
 from connectors.source import SourceError
 
@@ -51,7 +53,7 @@ def read_session(paths: Sequence[Path]) -> Session:
     for path in paths:
         lines = _lines_of(path)
         name = _venue_of(path, lines)
-        manners = manners or manners_of(name)
+        manners = manners or (KrakenSecondManners() if _is_second_kraken(lines) else manners_of(name))
         if manners.name != name:
             raise SourceError(
                 f"{path} is a session of {name}, the files before it of {manners.name}; give files of one venue"
@@ -80,7 +82,15 @@ def manners_of(name: str) -> Manners:
             return BitstampManners()
         case "bybit":
             return BybitManners()
+        case "okx":
+            return OkxManners()
     return BinanceManners(name)
+
+
+def _is_second_kraken(lines: Iterable[SessionLine]) -> bool:
+    """Say whether lines are of the second version of Kraken's websocket, which has an address of its own."""
+    parts = (urlsplit(line.address) for line in lines)
+    return any(part.netloc.endswith("kraken.com") and part.path.startswith("/v2") for part in parts)
 
 
 def asked_of(address: str) -> tuple[str, tuple[tuple[str, str], ...]]:

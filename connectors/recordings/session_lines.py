@@ -28,11 +28,14 @@ _SECOND = 10**9
 HOSTS = (
     ("fapi.binance.", "binance_futures"),
     ("fstream.binance.", "binance_futures"),
+    ("dapi.binance.", "binance_futures"),
+    ("dstream.binance.", "binance_futures"),
     ("binance.", "binance"),
     ("coinbase.", "coinbase"),
     ("kraken.", "kraken"),
     ("bitstamp.", "bitstamp"),
     ("bybit.", "bybit"),
+    ("okx.", "okx"),
 )
 """A part of a venue's addresses, and the venue; the first that fits counts."""
 

@@ -16,22 +16,28 @@ PAGE = 1000
 Told = Callable[[str, Mapping[str, str]], str | None]
 
 
-def told_trades(venue: str, texts: Iterable[str]) -> Told:
-    """Return what answers a path and query that ask a venue for trades, None where they ask for something else."""
-    kinds: dict[str, Callable[[list[Any]], Told]] = {
-        "binance": _binance,
-        "binance_futures": _binance,
-        "coinbase": _coinbase,
-        "kraken": _kraken,
-    }
-    if venue not in kinds:
-        return lambda _path, _query: None
+def messages_of(texts: Iterable[str]) -> list[Any]:
+    """Return what texts hold, without those that are no JSON."""
     messages = []
     for text in texts:
         try:
             messages.append(msgspec.json.decode(text))
         except msgspec.DecodeError:
             continue
+    return messages
+
+
+def told_trades(venue: str, messages: list[Any]) -> Told:
+    """Return what answers a path and query that ask a venue for trades, None where they ask for something else."""
+    kinds: dict[str, Callable[[list[Any]], Told]] = {
+        "binance": _binance,
+        "binance_futures": _binance,
+        "coinbase": _coinbase,
+        "kraken": _kraken,
+        "okx": _okx,
+    }
+    if venue not in kinds:
+        return lambda _path, _query: None
     return kinds[venue](messages)
 
 
@@ -94,6 +100,25 @@ def _kraken(messages: list[Any]) -> Told:
         held = [row for row in rows.get(pair, []) if _nanoseconds(row) > since][:PAGE]
         last = str(_nanoseconds(held[-1]) if held else since)
         return text_of({"error": [], "result": {pair: held, "last": last}})
+
+    return told
+
+
+def _okx(messages: list[Any]) -> Told:
+    rows: dict[str, dict[int, dict[str, Any]]] = {}
+    for message in messages:
+        if isinstance(message, dict) and message.get("arg", {}).get("channel") == "trades":
+            for row in message.get("data", ()):
+                rows.setdefault(row["instId"], {})[int(row["tradeId"])] = row
+
+    def told(path: str, query: Mapping[str, str]) -> str | None:
+        if path != "/api/v5/market/history-trades":
+            return None
+        before = int(query.get("after", 2**62))
+        held = rows.get(query.get("instId", ""), {})
+        numbers = sorted((number for number in held if number < before), reverse=True)
+        page = numbers[: min(PAGE, int(query.get("limit", 100)))]
+        return text_of({"code": "0", "msg": "", "data": [held[number] for number in page]})
 
     return told
 

@@ -126,6 +126,17 @@ def _plain(value: Any) -> Any:
     return value
 
 
+@cache
+def _may_be_none(kind: type[msgspec.Struct]) -> tuple[str, ...]:
+    """Return the columns that a record has to say, and may say None in."""
+    required = {field.name for field in msgspec.structs.fields(kind) if field.required}
+    return tuple(
+        name
+        for name, attribute, hint in fields(kind)
+        if attribute in required and type(None) in typing.get_args(hint)
+    )
+
+
 def record_of(
     kind: type[RecordType], row: Mapping[str, Any], checks: Sequence[Mapping[str, Any]] = ()
 ) -> RecordType:
@@ -134,6 +145,8 @@ def record_of(
     Raises msgspec.ValidationError where the row is no record.
     """
     plain = {str(name): value for name, value in row.items() if value is not None}
+    for name in _may_be_none(kind):
+        plain.setdefault(name, None)
     if kind is Verdict:
         plain["codes"] = plain["codes"].split()
         plain[CHECKS] = [_check_of(check) for check in checks]

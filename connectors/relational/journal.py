@@ -11,6 +11,7 @@ from connectors.relational.models import CHECKS, TABLES, journal_metadata
 from domain.controls import Control
 from domain.decisions import Breach, DecisionPoint, Position, Signal, Verdict, VerdictKind
 from domain.market import END
+from domain.order_messages import OrderReport
 from domain.orders import Execution, Intent, Order
 
 RecordType = TypeVar("RecordType", bound=msgspec.Struct)
@@ -51,15 +52,31 @@ class JournalReader:
 
     def verdict(self, cl_ord_id: str) -> Verdict | None:
         """Return the last verdict on an intent, with every check in the order of evaluation."""
-        table = self._table(Verdict)
-        found = self._records(Verdict, select(table).where(table.c["ClOrdID"] == cl_ord_id))
+        found = self.verdicts_on(cl_ord_id)
         return found[-1] if found else None
+
+    def verdicts_on(self, cl_ord_id: str) -> list[Verdict]:
+        """Return all verdicts on an intent, the first one first: one that was held has another when it is over."""
+        table = self._table(Verdict)
+        return self._records(Verdict, select(table).where(table.c["ClOrdID"] == cl_ord_id))
+
+    def of_order(self, kind: type[RecordType], order_id: str) -> list[RecordType]:
+        """Return the records of a type that name an order; none of a type that a journal of before does not have."""
+        if not inspect(self._engine).has_table(TABLES[kind]):
+            return []
+        table = self._table(kind)
+        return self._records(kind, select(table).where(table.c["OrderID"] == order_id))
 
     def executions(self, identifier: str) -> list[Execution]:
         """Return the executions of the order with that OrderID or ClOrdID, as they happened."""
         table = self._table(Execution)
         named = or_(table.c["OrderID"] == identifier, table.c["ClOrdID"] == identifier)
         return self._records(Execution, select(table).where(named))
+
+    def reports(self, order_id: str) -> list[OrderReport]:
+        """Return what was said of an order beside its executions: busts, corrections, states."""
+        table = self._table(OrderReport)
+        return self._records(OrderReport, select(table).where(table.c["OrderID"] == order_id))
 
     def signals(self, symbol: str, first_at: int = 0, last_at: int = END) -> list[Signal]:
         """Return the signals of an instrument with first_at <= event_at <= last_at (ns UTC)."""

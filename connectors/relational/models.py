@@ -46,7 +46,7 @@ from domain.order_messages import (
 )
 from domain.orders import Execution, Intent, Order, OrderCancelRequest
 
-LAYOUT_VERSION = 3
+LAYOUT_VERSION = 4
 
 TABLES: dict[type[msgspec.Struct], str] = {
     Signal: "signals",

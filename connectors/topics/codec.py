@@ -16,6 +16,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from domain.action_records import ActionRecord
 from domain.envelope import SCHEMA_VERSION
 from domain.health import MarketHealth
 from domain.market import BAR, QUOTE_BAR, SCORE, FeatureRows, Malformed, MarketBatch, Ticks, UInt8, select
@@ -185,14 +186,14 @@ class RecordCodec:
 class MarketCodec:
     """Market batches with everything that the stages have added: each kind of row is a part of its own."""
 
-    parts = 7
+    parts = 8
 
     def watermark(self, item: MarketBatch) -> int:
         """Return the batch's watermark."""
         return item.watermark
 
     def counts(self, item: MarketBatch) -> tuple[int, ...]:
-        """Return the number of ticks, bars, quote bars, feature rows, scores, malformed rows and health records."""
+        """Return the number of rows: ticks, bars, quote bars, features, scores, malformed, health, actions."""
         features = None if item.features is None else item.features.bars
         rows = (
             item.ticks.event_at,
@@ -202,12 +203,13 @@ class MarketCodec:
             item.scores,
             item.malformed,
             item.health,
+            item.actions,
         )
         return tuple(0 if part is None else len(part) for part in rows)
 
     def tail(self, item: MarketBatch, skipped: tuple[int, ...]) -> MarketBatch:
         """Return the batch without the first rows of each part."""
-        ticks, bars, quote_bars, features, scores, malformed, health = skipped
+        ticks, bars, quote_bars, features, scores, malformed, health, actions = skipped
         return MarketBatch(
             item.watermark,
             select(item.ticks, slice(ticks, None)),
@@ -219,6 +221,7 @@ class MarketCodec:
             None if item.scores is None else item.scores[scores:],
             item.malformed[malformed:],
             health=item.health[health:],
+            actions=item.actions[actions:],
         )
 
     def encode(self, item: MarketBatch) -> bytes:
@@ -230,7 +233,7 @@ class MarketCodec:
             columns |= {"features.bars": item.features.bars, "features.values": item.features.values}
         rows = {"bars": item.bars, "quote_bars": item.quote_bars, "scores": item.scores}
         columns |= {name: part for name, part in rows.items() if part is not None}
-        beside = {"malformed": item.malformed, "health": item.health}
+        beside = {"malformed": item.malformed, "health": item.health, "actions": item.actions}
         return encode(columns, {name: rows for name, rows in beside.items() if rows})
 
     def decode(self, watermark: int, body: UInt8) -> MarketBatch:
@@ -249,4 +252,5 @@ class MarketCodec:
             columns.get("scores"),
             tuple(Malformed(*row) for row in meta.get("malformed", ())),
             health=msgspec.convert(meta.get("health", ()), tuple[MarketHealth, ...]),
+            actions=msgspec.convert(meta.get("actions", ()), tuple[ActionRecord, ...]),
         )

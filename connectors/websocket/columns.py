@@ -136,7 +136,7 @@ class Columns:
         ]
         return _believed(
             Frames(
-                events=_one(self._events, np.empty(0, EVENT))[order],
+                events=np.take(_one(self._events, np.empty(0, EVENT)), order),
                 line=line[order],
                 event_at=_one(self._instants, np.empty(0, np.int64))[order],
                 numbers=_one(self._numbers, np.empty((0, 4)))[order],

@@ -5,12 +5,27 @@ from collections.abc import Sequence
 
 import msgspec
 
+from connectors.websocket.candle_pages import CandlePages
 from connectors.websocket.fields import MILLISECOND
 from connectors.websocket.trade_pages import TradePages
 from connectors.websocket.venue import Answer, Subscription, confirmed
 
 STREAMS_A_MESSAGE = 200
 HOUR = 3600 * 10**9
+INTERVALS = {
+    60: "1m",
+    180: "3m",
+    300: "5m",
+    900: "15m",
+    1800: "30m",
+    3600: "1h",
+    7200: "2h",
+    14400: "4h",
+    21600: "6h",
+    28800: "8h",
+    43200: "12h",
+    86400: "1d",
+}
 STEPS = ("filters.*.tickSize", "filters.*.stepSize")
 """Where the list of instruments has the steps of price and of quantity."""
 
@@ -23,6 +38,16 @@ class _Said(msgspec.Struct):
 
 
 _decoder = msgspec.json.Decoder(_Said)
+
+
+def candle_pages(path: str) -> CandlePages:
+    """Return how the candles of the past are told."""
+
+    def asked(symbol: str, word: str, first: int, last: int) -> str:
+        span = f"startTime={first // MILLISECOND}&endTime={last // MILLISECOND}"
+        return f"{path}?symbol={symbol}&interval={word}&{span}&limit=1000"
+
+    return CandlePages(INTERVALS, asked, unit=MILLISECOND)
 
 
 def trade_pages(path: str) -> TradePages:

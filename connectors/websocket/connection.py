@@ -21,6 +21,7 @@ from connectors.recordings.recorder import Recorder
 from connectors.recordings.session_lines import Traffic
 from connectors.websocket.backoff import Allowance, Backoff
 from connectors.websocket.clock import Clock
+from connectors.websocket.renewals import Renewals
 from connectors.websocket.rest import RequestFailed, Requests
 from connectors.websocket.rhythm import Rhythm
 from connectors.websocket.venue import Venue
@@ -118,6 +119,7 @@ class Connection:
         self._allowance = Allowance(rate, max(1, int(rate)), clock)
         self._wanted: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._asked: set[str] = set()
+        self._renewed_at: dict[str, int] = {}
         self._asked_lock = threading.Lock()
         self._asking = ThreadPoolExecutor(1, f"{plan.venue.name}-rest")
         self._stopped = threading.Event()
@@ -139,10 +141,10 @@ class Connection:
     def want_book(self, symbol: str, at: int = END) -> None:
         """Ask for the book of a symbol as it stands, which was found missing at an instant; once, until it has come.
 
-        What was found missing before the connection of now is on its way already.
+        What was found missing before the connection of now, or before the book was joined again, is on its way already.
         """
         with self._asked_lock:
-            if symbol in self._asked or at < self._connected_at:
+            if symbol in self._asked or at < self._renewed_at.get(symbol, self._connected_at):
                 return
             self._asked.add(symbol)
         self._wanted.put(symbol)
@@ -218,6 +220,7 @@ class Connection:
         with self._asked_lock:
             self._connected_at = self._recorder.keep(Traffic.CONNECTED, self._address).at
             self._asked.clear()
+            self._renewed_at.clear()
             while not self._wanted.empty():
                 self._wanted.get()
         rhythm = Rhythm(
@@ -225,14 +228,17 @@ class Connection:
             patience.mute_cap_seconds or venue.mute_cap_seconds,
         )
         rhythm.heard(self._clock.seconds())
+        has_books = "depth" in self._plan.channels
+        if has_books:
+            # Before anything is asked for: a book may come before the subscription to it is confirmed.
+            self._recorder.notice(self._address, Link.GAP, "connected; each book says when it stands")
         awaited: set[str] = set()
         for subscription in venue.subscriptions(self._plan.symbols, self._plan.channels):
             self._send(socket, subscription.text)
             awaited |= subscription.awaits
         self._confirmed(socket, awaited, rhythm)
         self.counts.link, self.counts.reason = Link.FRESH, ""
-        if "depth" in self._plan.channels:
-            self._recorder.notice(self._address, Link.GAP, "subscribed; each book says when it stands")
+        if has_books:
             for symbol in self._plan.symbols:
                 if venue.book_path(symbol) is not None:
                     self.want_book(symbol)
@@ -261,16 +267,37 @@ class Connection:
     def _listen(self, socket: ClientConnection, rhythm: Rhythm) -> None:
         venue = self._plan.venue
         began = pinged_at = self._clock.seconds()
+        renewals = Renewals(
+            venue.answer, lambda text: self._send(socket, text), self._patience.confirm_seconds
+        )
         while not self._stopped.is_set():
-            self._receive(socket, rhythm)
+            text = self._receive(socket, rhythm)
             now = self._clock.seconds()
+            self._renew(renewals, text, now)
             if venue.ping and now - pinged_at >= venue.ping_seconds:
                 self._send(socket, venue.ping)
                 pinged_at = now
             if now - began > self._patience.renew_seconds:
                 raise Lost(Link.GAP, f"the connection is renewed after {now - began:.0f} s")
             while not self._wanted.empty():
-                self._fetch(self._wanted.get())
+                self._fetch(self._wanted.get(), renewals)
+
+    def _renew(self, renewals: Renewals, text: bytes | None, now: float) -> None:
+        """See the books that are joined again confirmed; raises Refused, Lost: all is connected to again then."""
+        symbol, refused = ("", "") if text is None else renewals.heard(text, now)
+        if refused:
+            raise Refused(Link.GAP, f"the venue refuses to send a book again: {refused}")
+        if late := renewals.late(now):
+            limit = self._patience.confirm_seconds
+            raise Lost(Link.GAP, f"the book of {late} was lost and not sent again within {limit:g} s")
+        self._joined(symbol)
+
+    def _joined(self, symbol: str) -> None:
+        """Note that a book is on its way from now on; what is found missing later is asked for again."""
+        if symbol:
+            with self._asked_lock:
+                self._asked.discard(symbol)
+                self._renewed_at[symbol] = self._recorder.reached().at
 
     def _receive(self, socket: ClientConnection, rhythm: Rhythm) -> bytes | None:
         """Return what came, once it is kept, None where nothing did; raises Lost where the silence is too long."""
@@ -296,13 +323,17 @@ class Connection:
             self._recorder.keep(Traffic.SENT, self._address, text.encode())
             socket.send(text)
 
-    def _fetch(self, symbol: str) -> None:
-        """Get the book of a symbol: by a request on a thread of its own, or by connecting again."""
-        path = self._plan.venue.book_path(symbol)
+    def _fetch(self, symbol: str, renewals: Renewals) -> None:
+        """Get the book of a symbol: by a request on a thread of its own, by joining it, or by connecting again."""
+        venue = self._plan.venue
+        path = venue.book_path(symbol)
         self.counts.snapshots += 1
-        if path is None:
-            raise Lost(Link.GAP, f"the book of {symbol} is lost, and comes again with a new subscription")
-        self._asking.submit(self._ask, symbol, path)
+        if path is not None:
+            self._asking.submit(self._ask, symbol, path)
+        elif venue.renewal is not None:
+            self._joined(renewals.begin(symbol, venue.renewal(symbol), self._clock.seconds()))
+        else:
+            raise Lost(Link.GAP, f"the book of {symbol} is lost, and comes again with a new connection")
 
     def _ask(self, symbol: str, path: str) -> None:
         try:

@@ -24,6 +24,7 @@ from connectors.websocket.coinbase.codec import Codec as Coinbase
 from connectors.websocket.columns import Frames, Notice, Refused
 from connectors.websocket.frames import FrameCodec
 from connectors.websocket.kraken.codec import Codec as Kraken
+from connectors.websocket.okx.codec import Codec as Okx
 from connectors.websocket.trade_ids import TradeIds
 from domain.health import HealthState, MarketHealth, market_health
 from domain.market import DAY_SECONDS, SECOND, Kind, Malformed, Ticks, canonical_order, complete_ticks, select
@@ -37,6 +38,7 @@ CODECS: dict[str, Callable[[Sequence[str] | None], FrameCodec]] = {
     "bybit": Bybit,
     "coinbase": Coinbase,
     "kraken": Kraken,
+    "okx": Okx,
 }
 """The venues that can be read."""
 
@@ -63,7 +65,10 @@ NO_CLOCKS = Clocks(np.empty(0, np.int64), np.empty(0, np.int64))
 
 
 class Decoded(NamedTuple):
-    """What lines held: rows in canonical order, refused frames, instruments whose book needs a snapshot, health."""
+    """What lines held: rows in canonical order, refused frames, instruments whose book needs a snapshot, health.
+
+    `missing_at` says of each of those instruments when its book was last found missing (ns UTC, of receipt).
+    """
 
     ticks: Ticks
     malformed: tuple[Malformed, ...]
@@ -71,6 +76,7 @@ class Decoded(NamedTuple):
     health: tuple[MarketHealth, ...]
     notices: tuple[Notice, ...] = ()
     clocks: Clocks = NO_CLOCKS
+    missing_at: tuple[int, ...] = ()
 
 
 class _Noticed(msgspec.Struct):
@@ -123,7 +129,7 @@ class Feed:
         fresh = slice(start, None)
         at = known[frames.line]
         event_at = np.where((frames.event_at <= 0) | (frames.event_at > at), at, frames.event_at)
-        wanted: list[str] = []
+        wanted: dict[str, int] = {}
         said = self._said(block.events[fresh], outcomes[fresh], at, event_at, wanted)
         health = [*said, *self._noticed(lines)]
         health.sort(key=lambda row: (row.known_at, row.instrument))
@@ -136,7 +142,8 @@ class Feed:
         self._lines += len(lines)
         timed = frames.event_at > 0
         clocks = Clocks(at[timed], frames.event_at[timed])
-        return Decoded(ticks, malformed, tuple(dict.fromkeys(wanted)), numbered, frames.notices, clocks)
+        missing = tuple(wanted.values())
+        return Decoded(ticks, malformed, tuple(wanted), numbered, frames.notices, clocks, missing)
 
     def _run(self, frames: Frames) -> tuple[Frames, int, NDArray[np.int64], NDArray[np.float64]]:
         """Take a block through the books; return it after what was held, its own first row, and what came."""
@@ -174,17 +181,35 @@ class Feed:
         outcomes: NDArray[np.int64],
         known_at: NDArray[np.int64],
         event_at: NDArray[np.int64],
-        wanted: list[str],
+        wanted: dict[str, int],
     ) -> Iterable[MarketHealth]:
-        """Yield what the books' outcomes say of their instruments; add to `wanted` whose book was thrown away."""
-        for row in np.flatnonzero((outcomes >= Outcome.GAP) | (outcomes == Outcome.STARTED)):
+        """Yield what the books' outcomes say of their instruments; add to `wanted` whose book is missing, and when.
+
+        What cannot be read while there is no book may have been the book, and a difference that finds none where books
+        come before their differences says that it was.
+        With a new connection all books come by themselves, also those that were wanted before.
+        """
+        kinds = events["kind"]
+        told = (outcomes >= Outcome.GAP) | (outcomes == Outcome.STARTED)
+        told |= (kinds == Event.FORGET) | (kinds == Event.LOST)
+        orphans = np.flatnonzero((outcomes == Outcome.NO_BOOK) & (kinds == Event.DIFFERENCE))
+        _, back = np.unique(events["instrument"][orphans][::-1], return_index=True)
+        told[orphans[::-1][back]] = True
+        for row in np.flatnonzero(told):
             which = int(events["instrument"][row])
             name, outcome, kind = self.names[which], Outcome(outcomes[row]), Event(events["kind"][row])
             instants = (int(event_at[row]), int(known_at[row]))
             if outcome is Outcome.STARTED:
                 yield self._stands(name, HealthState.FRESH, "book_started: a snapshot was applied", *instants)
                 continue
-            wanted.append(name)
+            if kind is Event.DIFFERENCE and outcome is Outcome.NO_BOOK and self._books.whole[which]:
+                continue
+            if kind is not Event.FORGET:
+                wanted[name] = int(known_at[row])
+            else:
+                wanted.pop(name, None)
+            if outcome is Outcome.NO_BOOK:
+                continue
             reason = (
                 _LOST if kind is Event.LOST else _FORGOTTEN if kind is Event.FORGET else _REASONS[outcome]
             )

@@ -8,6 +8,7 @@ there is not, or is not what it should be, is doubted, with the reason, and answ
 import math
 import re
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +28,8 @@ ISO, NANOSECOND, MICROSECOND, MILLISECOND, SECOND = 0, 1, 10**3, 10**6, 10**9
 """Units in which venues write instants (ns); ISO 8601 has none."""
 _NUMBER = re.compile(rb"-?\d+(\.\d+)?([eE][+-]?\d+)?")
 _LIST = ord("[")
+_ROW_LETTERS = 2
+"""An element of a list that is a row takes as many letters at least."""
 
 
 class Shape:
@@ -102,6 +105,27 @@ class Scratch:
         ]
 
 
+class Texts(NamedTuple):
+    """Frames as parts of one text, of which `letters` are the same bytes: where each begins and ends."""
+
+    text: bytes
+    letters: NDArray[np.uint8]
+    begin: Int64
+    end: Int64
+
+    @classmethod
+    def of(cls, frames: Sequence[bytes]) -> "Texts":
+        """Return frames one after the other."""
+        text = b"".join(frames)
+        end = np.cumsum(np.fromiter(map(len, frames), np.int64, len(frames)))
+        begin = np.concatenate((np.zeros(1, np.int64), end[:-1]))[: len(frames)]
+        return cls(text, np.frombuffer(text or b"\0", np.uint8), begin, end)
+
+    def some(self, rows: Int64) -> "Texts":
+        """Return some of the frames."""
+        return self._replace(begin=self.begin[rows], end=self.end[rows])
+
+
 class Fields:
     """Where the values of `shape` stand in `text`: `starts` and `stops` (paths, frames), -1 where one is not.
 
@@ -121,21 +145,20 @@ class Fields:
         self._read: dict[int, tuple[Float64, Int64, Int64, bool]] = {}
 
     @classmethod
-    def of(cls, frames: Sequence[bytes], shape: Shape, scratch: Scratch) -> "Fields":
+    def of(cls, frames: Texts, shape: Shape, scratch: Scratch) -> "Fields":
         """Return the fields of frames; those that are no JSON, or lack what is needed, are doubted.
 
         They are of use until the next are made in the same scratch.
         """
-        text = b"".join(frames)
-        letters = np.frombuffer(text or b"\0", np.uint8)
-        end = np.cumsum(np.array([len(frame) for frame in frames], np.int64))
-        begin = np.concatenate((np.zeros(1, np.int64), end[:-1]))
-        room = text.count(b"[") + text.count(b"{") if shape.lists else 0
+        text, letters, begin, end = frames
+        count, room = len(begin), 0
+        if shape.lists:
+            room = int((end - begin).sum()) // _ROW_LETTERS + 1
         slots, row_slots = len(shape.paths), len(shape.row.paths) if shape.row else 0
-        places, rows, owners = scratch.arrays((2, slots, len(frames)), (2, row_slots, room), (2, room))
-        whole = np.zeros(len(frames), np.bool_)
+        places, rows, owners = scratch.arrays((2, slots, count), (2, row_slots, room), (2, room))
+        whole = np.zeros(count, np.bool_)
         count = scan(letters, begin, end, shape.tree, shape.keys, places, rows, owners, whole)
-        fields = cls(text, letters, shape, places, np.arange(len(frames)))
+        fields = cls(text, letters, shape, places, np.arange(len(begin)))
         fields.doubt(
             ~whole, lambda _: "no JSON: it is not whole, something follows it, or a list holds no rows"
         )

@@ -96,6 +96,11 @@ class LiveTicks:
         """Return what the connection has come to."""
         return Counts() if self._connection is None else self._connection.counts
 
+    @property
+    def began_at(self) -> int:
+        """Return when this process began to receive (ns UTC)."""
+        return self._began_at
+
     def instruments(self) -> tuple[str, ...]:
         """Return the instruments that were asked for."""
         return self._names
@@ -179,9 +184,8 @@ class LiveTicks:
         last_at = lines[-1].at
         if self._connection is not None and last_at > self._began_at:
             self._connection.counts.clock_offset = self._offset.nanoseconds()
-            coming = lines[-1].traffic is Traffic.CONNECTED
-            for name in () if coming else decoded.snapshots_wanted:
-                self._connection.want_book(self._wanted.symbols[name], last_at)
+            for name, at in zip(decoded.snapshots_wanted, decoded.missing_at, strict=True):
+                self._connection.want_book(self._wanted.symbols[name], at)
         return Chunk(decoded.ticks, decoded.malformed, decoded.health)
 
 

@@ -42,8 +42,23 @@ _DOLLARS = (
     "EURI",
 )
 QUOTES = {
-    "binance": (*_DOLLARS, *_FIAT, "BTC", "ETH", "BNB", "XRP", "TRX", "DOGE", "DOT", "SOL", "VAI"),
-    "binance_futures": ("USDT", "USDC", "BUSD", "USD1", "BTC", "ETH"),
+    "binance": (
+        "USD",
+        *_DOLLARS,
+        "AEUR",
+        "IDR",
+        *_FIAT,
+        "BTC",
+        "ETH",
+        "BNB",
+        "XRP",
+        "TRX",
+        "DOGE",
+        "DOT",
+        "SOL",
+        "VAI",
+    ),
+    "binance_futures": ("USD", "USDT", "USDC", "BUSD", "USD1", "BTC", "ETH"),
     "bitstamp": ("USDT", "USDC", "USD", "EUR", "GBP", "BTC", "ETH", "DAI", "PAX"),
     "bybit": ("USDT", "USDC", "USD", "EUR", "BTC", "ETH"),
 }

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from connectors.source import SourceError
-from connectors.websocket.fields import Fields, Scratch, Shape
+from connectors.websocket.fields import Fields, Scratch, Shape, Texts
 from domain.market import Float64, Int64
 
 
@@ -54,7 +54,7 @@ class TradePages:
         row = Shape(self.number, self.at, self.price, self.size)
         needed, optional = ((), (self.rows,)) if "*" in self.rows else ((self.rows,), ())
         shape = Shape(*needed, optional=optional, lists=(self.rows,), row=row)
-        fields = Fields.of([b'{"rows":' + body + b"}"], shape, Scratch())
+        fields = Fields.of(Texts.of([b'{"rows":' + body + b"}"]), shape, Scratch())
         rows = fields.rows
         number, at = rows.integers(self.number), rows.instants(self.at, unit=self.unit)
         price, size = rows.floats(self.price), rows.floats(self.size)

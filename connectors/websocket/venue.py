@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from connectors.websocket.candle_pages import CandlePages
 from connectors.websocket.listing import Listing
 from connectors.websocket.trade_pages import TradePages
 
@@ -40,10 +41,12 @@ class Venue:
 
     `subscriptions` says what to send for symbols and channels, `path` what is added to the address for them. `answer`
     reads a frame while answers are awaited, None where it is none. `listing` is how its list of instruments is written,
-    `history` how its trades of the past are, None where it tells only the latest. `book_path` is the REST request for
-    the book of a symbol, None where the book comes again by subscribing again. `ping` is the venue's own ping, where it
-    has one beside that of the protocol. Between `mute_floor_seconds` and `mute_cap_seconds` of silence a connection is
-    mute.
+    `history` how its trades of the past are, None where it tells only the latest, `candles` how its candles are.
+    `book_path` is the REST request for the book of a symbol, None where the book comes with its subscription; then
+    `renewal` is what to send, step by step, so that the book of a symbol alone is left and joined again. A venue that
+    has neither is connected to again.
+    `ping` is the venue's own ping, where it has one beside that of the protocol. Between `mute_floor_seconds` and
+    `mute_cap_seconds` of silence a connection is mute.
     """
 
     name: str
@@ -53,8 +56,10 @@ class Venue:
     answer: Callable[[bytes], Answer | None]
     listing: Listing
     history: TradePages | None = None
+    candles: CandlePages | None = None
     path: Callable[[Sequence[str], Sequence[str]], str] = lambda _symbols, _channels: ""
     book_path: Callable[[str], str | None] = no_book
+    renewal: Callable[[str], tuple[Subscription, ...]] | None = None
     ping: str = ""
     ping_seconds: float = 15.0
     messages_per_second: float = 5.0

@@ -70,9 +70,9 @@ def vortex(n: int) -> One:
 
 
 def mass(n: int, bars: int) -> One:
-    """Return the sum of e(h - l)/e(e(h - l))."""
+    """Return the sum of e(h - l)/e(e(h - l)), 1 each where bars have no range."""
     first = exponential(high() - low(), n)
-    return (total(over(first, exponential(first, n)), bars),)
+    return (total(over(first, exponential(first, n), 1.0), bars),)
 
 
 def line_at(n: int, place: float) -> One:

@@ -115,6 +115,7 @@ DIRECTION: tuple[Indicator, ...] = (
         "index",
         (Parameter("bars", 9), Parameter("sum_bars", 25)),
         direction.mass,
+        version=2,
     ),
     _line(
         "LINEARREG",

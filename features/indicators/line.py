@@ -67,12 +67,12 @@ def asked(text: str, catalogue: Mapping[str, Indicator]) -> Asked:
         raise UnknownIndicator(f"an indicator is written NAME or NAME(parameters); {text!r} was given")
     name = found[1].upper()
     if name not in catalogue:
-        near = ", ".join(difflib.get_close_matches(name, catalogue, 3, 0.0))
+        near = ", ".join(_nearest(name, catalogue))
         raise UnknownIndicator(
             f"no indicator is named {found[1]!r}; the nearest are {near}; see ita indicators list"
         )
     indicator = catalogue[name]
-    values = _values(indicator, [each.strip() for each in (found[2] or "").split(",") if each.strip()])
+    values = _values(indicator, [each.strip() for each in (found[2] or "").split(",")])
     written = [
         each if parameter.words else _number(each)
         for parameter, each in zip(indicator.parameters, values, strict=True)
@@ -87,6 +87,18 @@ def asked(text: str, catalogue: Mapping[str, Indicator]) -> Asked:
     return Asked(indicator, values, title, columns, series)
 
 
+def _nearest(name: str, catalogue: Mapping[str, Indicator]) -> list[str]:
+    """Return three names: those that are written alike, and before those of little likeness those that mean it."""
+    words: dict[str, list[str]] = {}
+    for line in catalogue.values():
+        for word in re.findall(r"[A-Za-z]{4,}", line.meaning):
+            words.setdefault(word.upper(), []).append(line.name)
+    meant = [each for word in difflib.get_close_matches(name, words, 3, 0.75) for each in words[word]]
+    written = difflib.get_close_matches(name, catalogue, 3, 0.0)
+    close = difflib.get_close_matches(name, catalogue, 3, 0.75)
+    return list(dict.fromkeys([*close, *meant, *written]))[:3]
+
+
 def usage(indicator: Indicator) -> str:
     """Return how an indicator is written, with its defaults."""
     if not indicator.parameters:
@@ -99,6 +111,8 @@ def _values(indicator: Indicator, given: list[str]) -> tuple[float | str, ...]:
     values: dict[str, float | str] = {}
     names = list(parameters)
     for place, each in enumerate(given):
+        if not each:
+            continue
         name, equals, text = each.partition("=")
         if not equals:
             if place >= len(names):
@@ -137,4 +151,7 @@ def _value(indicator: Indicator, parameter: Parameter, text: str) -> float | str
 
 
 def _number(value: float | str) -> str:
-    return value if isinstance(value, str) else f"{value:g}"
+    """Return how a parameter is written: short, and never as another number's."""
+    if isinstance(value, str):
+        return value
+    return f"{value:g}" if float(f"{value:g}") == value else repr(value)

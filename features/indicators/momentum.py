@@ -29,6 +29,9 @@ from features.indicators.shapes import (
 from features.series import Series, apply
 
 One = tuple[Series, ...]
+STILL_SHARE = 1e-12
+STILL_INDEX = 1e-9
+"""Less than any price, by its size, or any index of 0 to 100 moves by: what is below has been made by rounding."""
 
 
 def strength(x: Series, n: int, seed: str = "mean") -> Series:
@@ -80,9 +83,10 @@ def stochastic_fast(n: int, signal: int) -> One:
 
 
 def stochastic_strength(n: int, k: int, d: int, seed: str) -> One:
-    """Return where the RSI lies in its own range, and its mean."""
+    """Return where the RSI lies in its own range, and its mean; a range that is rounding alone is none."""
     line = strength(close(), n, seed)
-    raw = between(line, lowest(line, k), highest(line, k))
+    bottom, top = lowest(line, k), highest(line, k)
+    raw = where(above(top - bottom, STILL_INDEX), between(line, bottom, top), 0.0)
     return raw, mean(raw, d)
 
 
@@ -93,10 +97,11 @@ def percent_r(n: int) -> One:
 
 
 def channel(n: int) -> One:
-    """Return the commodity channel index."""
+    """Return the commodity channel index; 0 where prices stand still, however their mean is rounded."""
     price = typical()
-    distance = apply("mean_deviation", price, params=(n,))
-    return (over(price - mean(price, n), 0.015 * distance),)
+    distance, usual = apply("mean_deviation", price, params=(n,)), mean(price, n)
+    moving = above(distance, STILL_SHARE * apply("absolute", usual))
+    return (where(moving, over(price - usual, 0.015 * distance), 0.0),)
 
 
 def convergence(fast: int, slow: int, signal: int, seed: str) -> One:
@@ -229,10 +234,10 @@ def flow(n: int) -> One:
 
 
 def intraday(n: int) -> One:
-    """Return 100 of what rose by what moved from open to close."""
+    """Return 100 of what rose by what moved from open to close; 50 where nothing moved."""
     step = close() - opened()
     up, moved = total(where(above(step, 0.0), step, 0.0), n), total(apply("absolute", step), n)
-    return (100.0 * over(up, moved),)
+    return (100.0 * over(up, moved, 0.5),)
 
 
 def rate(n: int, factor: float, less: float) -> One:

@@ -75,6 +75,7 @@ MOMENTUM: tuple[Indicator, ...] = (
         (BARS, Parameter("k", 5), Parameter("d", 3), SEED),
         momentum.stochastic_strength,
         ("k", "d"),
+        version=2,
     ),
     _line(
         "WILLR",
@@ -93,6 +94,7 @@ MOMENTUM: tuple[Indicator, ...] = (
         "index",
         (BARS,),
         momentum.channel,
+        version=2,
     ),
     _line(
         "MACD",
@@ -225,6 +227,7 @@ MOMENTUM: tuple[Indicator, ...] = (
         "index",
         (BARS,),
         momentum.intraday,
+        version=2,
     ),
     _line(
         "TSI",

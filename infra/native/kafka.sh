@@ -68,9 +68,8 @@ POM
 
 # Loaded classes of one short run, kept for all later ones: halves the time that a start takes.
 make_archive() {
-    local trial pid
+    local trial pid TLS='' ITA_KAFKA_ADVERTISED='' # what follows the archive is started as it was asked for
     trial=$(mktemp -d)
-    TLS=
     write_properties "$trial" 0 0 >"$trial/server.properties"
     format "$trial"
     java -Xmx512m -XX:+UseSerialGC -XX:ArchiveClassesAtExit="$ARCHIVE.new" \
@@ -133,12 +132,15 @@ PROPERTIES
     if [ -n "$TLS" ]; then write_secured "$@"; else write_plain "$@"; fi
 }
 
+# Where clients are to come another way, as through a proxy, ITA_KAFKA_ADVERTISED says which; the broker meets itself on a port of its own.
 write_plain() {
+    local own='' listener=PLAINTEXT
+    [ -z "${ITA_KAFKA_ADVERTISED:-}" ] || { listener=INTERNAL own=INTERNAL://127.0.0.1:$(($3 + 1)); }
     cat <<PROPERTIES
-listeners=PLAINTEXT://127.0.0.1:$2,CONTROLLER://127.0.0.1:$3
-advertised.listeners=PLAINTEXT://127.0.0.1:$2
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
-inter.broker.listener.name=PLAINTEXT
+listeners=PLAINTEXT://127.0.0.1:$2,CONTROLLER://127.0.0.1:$3${own:+,$own}
+advertised.listeners=PLAINTEXT://${ITA_KAFKA_ADVERTISED:-127.0.0.1:$2}${own:+,$own}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,INTERNAL:PLAINTEXT
+inter.broker.listener.name=$listener
 PROPERTIES
 }
 
@@ -150,6 +152,7 @@ listener.security.protocol.map=CLIENT:SASL_SSL,CONTROLLER:SSL,INTERNAL:SSL
 inter.broker.listener.name=INTERNAL
 ssl.keystore.type=PEM
 ssl.keystore.location=$1/broker.pem
+listener.name.client.ssl.keystore.location=$1/clients.pem
 ssl.truststore.type=PEM
 ssl.truststore.location=$TLS/ca.crt
 ssl.enabled.protocols=TLSv1.3,TLSv1.2
@@ -170,6 +173,7 @@ prepare_secured() {
         fail "Kafka's data in $FOLDER were made without sign-in; set ITA_STACK to another folder, or delete this one to begin anew"
     wait_for_port $((PORT + 2))
     (umask 077 && cat "$TLS/kafka.key" "$TLS/kafka.crt" "$TLS/ca.crt" >"$FOLDER/broker.pem")
+    (umask 077 && cat "$(shown_to_clients kafka)".{key,crt} "$TLS/ca.crt" >"$FOLDER/clients.pem")
 }
 
 start_server() {

@@ -45,11 +45,12 @@ secure_parts() {
 random_key() { head -c32 /dev/urandom | base64; }
 
 start_server() {
-    local encryption=()
+    local encryption=() shown
     chmod 700 "$FOLDER"
     rm -f "$FOLDER/security.toml"
     if [ -n "$TLS" ]; then
-        encryption=(-s3.cert.file="$TLS/s3.crt" -s3.key.file="$TLS/s3.key")
+        shown=$(shown_to_clients s3)
+        encryption=(-s3.cert.file="$shown.crt" -s3.key.file="$shown.key")
         secure_parts >"$FOLDER/security.toml"
         WEED_JWT_SIGNING_KEY=$(random_key) WEED_JWT_SIGNING_READ_KEY=$(random_key)
         WEED_JWT_FILER_SIGNING_KEY=$(random_key) WEED_JWT_FILER_SIGNING_READ_KEY=$(random_key)

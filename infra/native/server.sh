@@ -20,6 +20,12 @@ fi
 
 fail() { echo "$*" >&2; exit 1; }
 
+# shown_to_clients SERVER: the certificate and key that clients are shown, without .crt and .key. It may be another than the one by which
+# the parts of a server know each other: SERVER-clients.crt, as of a public authority.
+shown_to_clients() {
+    if [ -f "$TLS/$1-clients.crt" ]; then echo "$TLS/$1-clients"; else echo "$TLS/$1"; fi
+}
+
 # Only one of them installs at a time; the others wait and find it done.
 lock_cache() {
     mkdir -p "$CACHE"

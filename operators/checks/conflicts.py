@@ -4,6 +4,7 @@ from domain.decisions import Check, Outcome
 from domain.instruments import Instrument
 from domain.orders import Intent, Side
 from operators.checks.answers import MALFORMED, Answers, Rule, failed, passed
+from operators.checks.sanctions import sanctions
 from operators.compliance_facts import ClientOrder, Mandate
 from operators.compliance_view import View
 from operators.limits import ANY
@@ -11,7 +12,6 @@ from operators.limits import ANY
 SELF_TRADE = Rule("PT-41", "SELF_TRADE", 12, "it could trade with an order of our own")
 AHEAD = Rule("PT-42", "TRADING_AHEAD", 12, "a client's order on the same side comes first")
 MANDATE = Rule("PT-43", "MANDATE", 0, "the account's mandate does not allow it")
-SANCTION = Rule("PT-43", "SANCTION", 0, "not permitted")
 _NO_OWN = (passed(SELF_TRADE, "no own order opposite", None),)
 _AGENCY = (passed(AHEAD, "an agency order", None),)
 _CLEAR = (passed(AHEAD, "no client order", None),)
@@ -98,12 +98,7 @@ def mandates(intent: Intent, view: View) -> Answers:
             else passed(MANDATE, "allowed", "allowed")
         )
     if params.applies("PT-43 SANCTION"):
-        listed = any(
-            row.holds(now_at)
-            for name in (instrument.issuer, f"account:{intent.account}")
-            for row in params.facts.sanctioned.get(name, ())
-        )
-        answers.append(failed(SANCTION, "listed", "clear") if listed else passed(SANCTION, "clear", "clear"))
+        answers += sanctions(intent, view)
     return tuple(answers)
 
 

@@ -60,8 +60,14 @@ def _measured(intent: Intent, view: View, rule: Rule, measure: str) -> Answers:
             )
             continue
         answers += [_compared(intent, view, rule, bound, figure) for figure in _figures(snapshot, measure)]
+    if not answers:
+        return (failed(rule, "no scenario", bounds[0].limit, bounds[0].scope, text=f"no {measure} is known"),)
     failures = [answer for answer in answers if answer.code]
-    return tuple(failures) or tuple(answers[:1])
+    return tuple(failures) or (max(answers, key=_measure),)
+
+
+def _measure(answer: Check) -> float:
+    return answer.measured if isinstance(answer.measured, float) else 0.0
 
 
 def _figures(snapshot: RiskFigures, measure: str) -> Iterator[Figure]:
@@ -81,7 +87,7 @@ def _compared(intent: Intent, view: View, rule: Rule, bound: Bound, figure: Figu
         return failed(rule, "unknown", bound.limit, bound.scope, text=words)
     unit = view.unit_value if view.unit_value is not None else ZERO
     added = marginal * unit * view.quantity * view.sign
-    after = figure.now + added
+    after = round(figure.now + added, 6)
     soft = bound.hard if bound.soft is None else bound.soft
     if added > 0 and after > bound.hard:
         return failed(rule, float(after), bound.limit, bound.scope, text=f"{figure.name}: {rule.text}")

@@ -64,8 +64,7 @@ def market_order(_intent: Intent, view: View) -> Answers:
     outcome = Outcome.CLIP if collar_price(view) is not None else Outcome.REJECT
     if bid is None or ask is None:
         return (failed(AT_MARKET, "not quoted on both sides", bound.limit, bound.scope, outcome),)
-    instrument = view.market.instrument
-    known = view.params.known(instrument.name, view.market.now_at) if instrument is not None else None
+    known = view.known()
     if known is None or known.spread_median is None:
         return (failed(AT_MARKET, "median spread unknown", bound.limit, bound.scope, outcome),)
     measured = float((ask - bid) / known.spread_median)
@@ -81,7 +80,7 @@ def protected_quotes(intent: Intent, view: View) -> Answers:
     """
     if not view.sane:
         return (failed(THROUGH, MALFORMED, None),)
-    shown = view.market.protected
+    shown = shown_quotes(intent, view)
     if shown is None:
         return (failed(THROUGH, "not known", "protected quotes", text="no protected quotes are known"),)
     outcome = Outcome.CLIP if view.params.tolerances.protected_action == "clip" else Outcome.REJECT
@@ -98,6 +97,23 @@ def protected_quotes(intent: Intent, view: View) -> Answers:
     if rests and price is not None and (price - best) * view.sign >= 0:
         return (failed(LOCKS, float(price), float(best), f"venue:{intent.ex_destination}", outcome),)
     return (passed(THROUGH, None if price is None else float(price), float(best)),)
+
+
+def shown_quotes(intent: Intent, view: View) -> tuple[Protected, ...] | None:
+    """Return the protected quotes of the venues: those that the caller saw, else those of the input; None for neither.
+
+    A venue of the input whose row is over, or that shows neither side, counts as one that shows nothing.
+    """
+    facts, now_at = view.params.facts, view.market.now_at
+    if view.market.protected is not None or not view.identified:
+        return view.market.protected
+    names = facts.protected_venues.get(intent.symbol)
+    if names is None:
+        return None
+    rows = [facts.protected.at((intent.symbol, name), now_at) for name in names]
+    return tuple(
+        Protected(row.venue, row.bid, row.ask) for row in rows if row is not None and row.holds(now_at)
+    )
 
 
 def _best_elsewhere(shown: tuple[Protected, ...], venue: str, sign: int) -> Decimal | None:
@@ -128,7 +144,7 @@ def band_price(intent: Intent, view: View) -> Decimal | None:
 
 def unlocked_price(intent: Intent, view: View) -> Decimal | None:
     """Return the price a tick short of the best protected quote elsewhere."""
-    best = _best_elsewhere(view.market.protected or (), intent.ex_destination, view.sign)
+    best = _best_elsewhere(shown_quotes(intent, view) or (), intent.ex_destination, view.sign)
     instrument = view.market.instrument
     if best is None or instrument is None:
         return None

@@ -93,7 +93,11 @@ def in_time(intent: Intent, view: View) -> Answers:
 
 
 def on_step(_intent: Intent, view: View) -> Answers:
-    """PT-10: the price is a whole number of ticks (Rule 612) and the quantity of lots."""
+    """PT-10: the price is a whole number of ticks (Rule 612), the quantity of lots, and no part is more than the whole.
+
+    What is shown (DisplayQty) is a whole number of lots from one to the quantity, what it trades at least (MinQty) from
+    0 to the quantity.
+    """
     instrument = view.market.instrument
     if instrument is None or not view.sane:
         measured = MALFORMED if instrument else "unknown instrument"
@@ -103,7 +107,28 @@ def on_step(_intent: Intent, view: View) -> Answers:
         failures.append(failed(BAD_TICK, float(view.price), float(instrument.tick_size)))
     if view.quantity % instrument.lot_size:
         failures.append(failed(BAD_LOT, float(view.quantity), float(instrument.lot_size)))
-    return tuple(failures) or _ON_STEP
+    return (*failures, *_parts(view, instrument.lot_size)) or _ON_STEP
+
+
+def _parts(view: View, lot_size: int) -> list[Check]:
+    """Return what is wrong with the parts of an order that it shows, or trades at least."""
+    handling, failures = view.market.handling, list[Check]()
+    whole = float(view.quantity)
+    for name, part, least, step in (
+        ("DisplayQty", handling.display_qty, 1, lot_size),
+        ("MinQty", handling.min_qty, 0, 1),
+    ):
+        if part is None:
+            continue
+        if type(part) is not int:
+            failures.append(failed(BAD_LOT, MALFORMED, whole, text=f"{name} is a whole number"))
+        elif not least <= part <= view.quantity:
+            failures.append(failed(BAD_LOT, float(part), whole, text=f"{name} is from {least} to OrderQty"))
+        elif part % step:
+            failures.append(
+                failed(BAD_LOT, float(part), float(step), text=f"{name} is not a whole number of lots")
+            )
+    return failures
 
 
 def not_repeated(intent: Intent, view: View) -> Answers:

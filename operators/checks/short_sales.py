@@ -54,14 +54,19 @@ def marking(intent: Intent, view: View) -> Answers:
 def locate(intent: Intent, view: View) -> Answers:
     """PT-38: a short sale names a locate that is of the instrument and account, holds now, and has enough shares left.
 
-    A list of what is easy to borrow stands in for a locate; blanks are none. Source: Reg SHO 203(b)(1).
+    A list of what is easy to borrow stands in for a locate; blanks are none. A locate of before a split counts shares
+    of before, and is none any more. Source: Reg SHO 203(b)(1).
     """
     if not view.sane or not view.identified:
         return (failed(NO_LOCATE, MALFORMED, "a locate"),)
     if intent.side is not Side.SELL_SHORT:
         return _NOT_SHORT["PT-38"]
     now_at, name = view.market.now_at, view.market.handling.locate_id.strip()
-    held = [row for row in view.params.facts.locates.get(intent.symbol, ()) if row.holds(now_at)]
+    held = [
+        row
+        for row in view.params.facts.locates.get(intent.symbol, ())
+        if row.holds(now_at) and row.counts(view.market.splits)
+    ]
     if any(row.kind == "easy_to_borrow" for row in held):
         return (passed(NO_LOCATE, "easy to borrow", "a locate"),)
     if not held:
@@ -143,6 +148,7 @@ def pre_borrow(intent: Intent, view: View) -> Answers:
         and row.kind == "pre_borrow"
         and row.account in (ANY, intent.account)
         and row.holds(now_at)
+        and row.counts(view.market.splits)
         for row in facts.locates.get(intent.symbol, ())
     )
     if borrowed:

@@ -16,6 +16,11 @@ from analytics.names import Name, comparable, folded, sound
         ("I\u015f\u0131k", "ISIK"),
         ("A & B", "A AND B"),
         ("...", ""),
+        ("\u0421\u0435\u0440\u0433\u0435\u0439 \u0416\u0443\u043a\u043e\u0432", "SERGEI ZHUKOV"),
+        ("\u039d\u03af\u03ba\u03bf\u03c2", "NIKOS"),
+        ("\u738b\u4f1f", ""),
+        ("Amir R. M. Ubaidi", "AMIR R M UBAIDI"),
+        ("Alpha L. L. C.", "ALPHA LLC"),
     ],
 )
 def test_a_text_is_folded_to_plain_capitals(text, plain):
@@ -36,8 +41,19 @@ def test_wordings_of_one_legal_form_are_the_same(one, other):
 
 
 def test_legal_forms_stand_apart_unless_they_are_all_there_is():
-    assert comparable("Alpha Beta Co., Ltd.") == Name(("ALPHA", "BETA"), ("CO", "LTD"), "ALPHABETA")
-    assert comparable("Limited") == Name(("LIMITED",), (), "LIMITED")
+    assert comparable("Alpha Beta Co., Ltd.") == Name(
+        ("ALPHA", "BETA"), ("CO", "LTD"), "ALPHABETA", "ALPHABETA"
+    )
+    assert comparable("Limited") == Name(("LIMITED",), (), "LIMITED", "LIMITED")
+
+
+def test_what_follows_a_comma_may_come_first_where_words_are_joined():
+    assert comparable("ROE DOE, Jane, Jr").turned == "JANEJRROEDOE"
+    assert comparable("Zeta, Ltd.").turned == "ZETA"
+
+
+def test_abbreviations_of_trade_stand_for_their_words():
+    assert comparable("Synergy Gen Trdg Intl") == comparable("SYNERGY GENERAL TRADING INTERNATIONAL")
 
 
 @pytest.mark.parametrize(

@@ -2,37 +2,21 @@
 
 import pickle
 import re
+from functools import partial
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analytics.risk_limits import (
-    QUIET_NANOSECONDS,
-    RISK_MEASURES,
-    Level,
-    LimitWatch,
-    RiskLimit,
-    RiskLimits,
-    watch,
-)
+from analytics.risk_limit_rows import RISK_MEASURES, RiskLimits
+from analytics.risk_limits import QUIET_NANOSECONDS, Level, LimitWatch, watch
+from tests.risk_limit_rows import limit_row
 
 MINUTE = 60_000_000_000
 
 
-def row(**fields):
-    plain = {
-        "limit_id": "gross-firm",
-        "measure": "gross",
-        "scope_type": "account",
-        "scope_id": "main",
-        "soft": 80.0,
-        "hard": 100.0,
-        "unit": "currency",
-        "rationale": "a test",
-    }
-    return RiskLimit(**{**plain, **fields})
+row = partial(limit_row, scope_type="account", scope_id="main", soft=80.0)
 
 
 def walk(limits, values, state=None, scope="account:main", measure="gross", *, active=False, days=None):
@@ -50,11 +34,11 @@ def named(events):
     return [
         (event.event.removeprefix("RiskLimit"), event.measured, event.level.name.lower(), event.action)
         for event in events
-        if event.event != "RiskLimitUtilisation"
+        if event.event not in {"RiskLimitUtilisation", "RiskLimitEscalated"}
     ]
 
 
-def test_a_limit_is_silent_under_warns_at_soft_and_breaches_at_hard():
+def test_a_limit_is_silent_under_holds_at_soft_and_breaches_at_hard():
     for value, level in ((79.999, None), (80.0, "soft"), (99.999, "soft"), (100.0, "hard"), (110.0, "hard")):
         events = named(walk(RiskLimits([row()]), [value]))
         assert [event[2] for event in events] == ([level] if level else [])
@@ -67,13 +51,13 @@ def test_a_breach_is_cured_below_the_threshold_less_five_points():
     events = named(walk(RiskLimits([row()]), values))
 
     assert events == [
-        ("Breached", 85, "soft", "warn"),
+        ("Breached", 85, "soft", "hold"),
         ("Breached", 101, "hard", "reduce_only"),
-        ("Cured", 94.9, "hard", "warn"),
+        ("Cured", 94.9, "hard", "hold"),
         ("Breached", 101, "severe", "cancel_all"),
-        ("Cured", 81, "severe", "warn"),
+        ("Cured", 81, "severe", "hold"),
         ("Cured", 74.9, "soft", "none"),
-        ("Breached", 85, "soft", "warn"),
+        ("Breached", 85, "soft", "hold"),
     ]
 
 
@@ -90,7 +74,7 @@ def test_a_loss_is_severe_at_hard_and_a_severe_one_of_the_firm_kills():
     firm = row(measure="daily_loss", unit="percent", soft=2.0, hard=3.0, scope_type="firm", scope_id="firm")
 
     assert named(walk(RiskLimits([loss]), [2.0, 3.0], measure="daily_loss")) == [
-        ("Breached", 2.0, "soft", "warn"),
+        ("Breached", 2.0, "soft", "hold"),
         ("Breached", 3.0, "severe", "cancel_all"),
     ]
     assert named(walk(RiskLimits([firm]), [3.0], scope="firm:firm", measure="daily_loss")) == [
@@ -170,8 +154,8 @@ def test_a_measure_whose_low_values_are_bad_breaches_from_above():
     assert [event[:3] for event in events] == [("Breached", 5.0, "soft"), ("Breached", 4.0, "hard")]
 
 
-def test_a_soft_limit_below_the_first_step_warns_too():
-    assert named(walk(RiskLimits([row(soft=20.0)]), [19.0, 20.0])) == [("Breached", 20.0, "soft", "warn")]
+def test_a_soft_limit_below_the_first_step_holds_too():
+    assert named(walk(RiskLimits([row(soft=20.0)]), [19.0, 20.0])) == [("Breached", 20.0, "soft", "hold")]
 
 
 def test_a_value_that_is_not_known_changes_nothing():

@@ -33,36 +33,6 @@ def _commands():
         _register()
 
 
-@pytest.fixture
-def adjust(tmp_path):
-    """Return a function that adjusts bars by actions, both as text or paths; it returns the table that is written."""
-
-    def run(bars, actions, *words):
-        files = []
-        for name, content in (("bars.csv", bars), ("actions.csv", actions)):
-            if isinstance(content, Path):
-                files.append(content)
-            else:
-                files.append(tmp_path / name)
-                files[-1].write_text(content)
-        asked = [
-            "adjust",
-            str(files[0]),
-            "--actions",
-            str(files[1]),
-            "--out",
-            str(tmp_path / "out.csv"),
-            *words,
-        ]
-        answer = CliRunner().invoke(app, asked)
-        if answer.exception is not None:
-            raise answer.exception
-        run.said = answer.output
-        return pl.read_csv(tmp_path / "out.csv", infer_schema_length=None)
-
-    return run
-
-
 def test_the_worked_example_of_the_standards_is_exact(adjust):
     table = adjust(BARS, ACTIONS)
 

@@ -223,6 +223,12 @@ def test_a_second_run_on_a_folder_is_refused_while_the_first_is_at_work(ita, tmp
     [
         ("base.yaml", "\ndesk:", "\ndesk: [", ("base.yaml", "not YAML")),
         ("base.yaml", "starting_cash:", "starting_cahs:", ("base.yaml", "starting_cahs", "starting_cash")),
+        (
+            "base.yaml",
+            "starting_cash:",
+            "xyz:",
+            ("desk.xyz: there is no such key", "known are", "starting_cash"),
+        ),
         ("base.yaml", "capital_fraction: 0.05", "capital_fraction: much", ("capital_fraction", "much")),
         ("limits.yaml", "hard: 5,", "hard: five,", ("limits.yaml", "collar-liquid", "five")),
         ("limits.yaml", "measure: price_collar", "measure: price_colar", ("price_colar", "price_collar")),

@@ -136,3 +136,8 @@ def test_wrong_use_says_what_is_wrong(bars, content, words, said):
 def test_what_is_no_source_and_no_file_is_refused(bars):
     with pytest.raises((WrongUse, SourceError), match="no source and no file of ticks"):
         bars("nowhere.txt", "--kind", "tick", "--size", "2")
+
+
+def test_a_file_that_is_not_there_is_named_as_missing(bars):
+    with pytest.raises(WrongUse, match=r"there is no file 'missing\.parquet'"):
+        bars("missing.parquet", "--kind", "tick", "--size", "2")

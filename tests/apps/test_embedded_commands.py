@@ -5,9 +5,9 @@ import sqlite3
 
 import pytest
 
-from apps.commands import give_run, hold_command, kill_command, override_command, table_command
+from apps.commands import give_run, hold_command, kill_command, limit_command, override_command
 from apps.hold_view import full_name, waiting
-from apps.limit_view import changed, held_table, rows_of, told, versions
+from apps.limit_view import held_table, rows_of, told, versions
 from apps.replaying import replayed
 from apps.run_folder import RunFolder, RunFolderError
 from apps.running import RunOptions, run_desk
@@ -26,12 +26,10 @@ pytestmark = pytest.mark.slow
 
 def commands():
     """Return a kill switch of one strategy, and a twenty-fifth of what one order may be worth."""
-    smaller = changed(
-        held_table(None, None), "notional-account", ("20000", None, None), ("ann", "bob"), "volatile"
-    )
+    smaller = limit_command("notional-account", ("20000", None, None), ("ann", "bob"), "volatile")
     return [
         kill_command("strategy:trend", "block_new", "ann", "a test"),
-        table_command(smaller, "ann", "a test"),
+        smaller,
         kill_command("strategy:trend", "none", "ann", "one is not enough"),
     ]
 
@@ -110,6 +108,17 @@ def test_limits_that_a_run_was_told_are_shown_with_their_versions(commanded):
     assert [(each["kind"], each["who"]) for each in told(out, None)] == [("limits", "ann")]
 
 
+def test_the_limits_of_a_run_of_another_configuration_are_not_taken_for_its_own(undisturbed, tmp_path):
+    out, _ = undisturbed
+    (tmp_path / "limits.yaml").write_text(
+        (DEFAULT / "limits.yaml").read_text().replace("hard: 500000", "hard: 1")
+    )
+
+    with pytest.raises(RunFolderError, match="began with another configuration"):
+        held_table(tmp_path, out)
+    assert held_table(None, out).rows == held_table(None, None).rows
+
+
 def test_a_run_that_has_ended_takes_no_command(commanded):
     out, _ = commanded
 
@@ -158,14 +167,15 @@ def test_a_run_of_another_configuration_is_said_to_be_one(undisturbed, tmp_path)
         (lambda: hold_command(ControlKind.APPROVE, "C1", "bob", ""), "a command needs a reason"),
         (lambda: override_command("C1", "PT-19", ("a", "a", "b"), "x", 1), "an override needs three persons"),
         (lambda: override_command("C1", "PT-19", ("a", "b", "c"), "x", 0), "within an hour"),
+        (lambda: limit_command("qty-account", ("1", None, None), ("a", "a"), "x"), "two persons"),
+        (lambda: limit_command("qty-account", ("1", None, None), ("a", " "), "x"), "two persons"),
+        (lambda: limit_command("loss-account", ("abc", None, None), ("a", "b"), "x"), "hard is a number"),
         (
-            lambda: changed(held_table(None, None), "none", ("1", None, None), ("a", "b"), "x"),
-            "no limit 'none'",
+            lambda: limit_command("loss-account", ("1e19", None, None), ("a", "b"), "x"),
+            "hard is at most 1E.18",
         ),
-        (
-            lambda: changed(held_table(None, None), "qty-account", ("1", None, None), ("a", "a"), "x"),
-            "two persons",
-        ),
+        (lambda: limit_command("loss-account", ("nan", None, None), ("a", "b"), "x"), "hard is a number"),
+        (lambda: limit_command("loss-account", ("1", None, "soon"), ("a", "b"), "x"), "an instant with its"),
     ],
 )
 def test_a_command_that_is_wrong_says_what_is_allowed(make, said):

@@ -231,3 +231,29 @@ def test_map_files_and_the_universe_name_the_same_stock_alike_and_a_ticker_used_
     assert ids("QQQQ", "2010-01-04") == ids("QQQ", "2014-03-24") == {"QQQ RIWIV7K5Z9LX"}
     assert ids("GOOG", "2014-03-24") == {"GOOG T1AZ164W5VTX"}
     assert "GOOCV VP83T1ZUHROL" in ids("GOOG", "2014-04-03")
+
+
+def test_a_file_of_which_no_row_can_be_read_fails_and_a_ticker_is_found_in_lower_case(ask, own, tmp_path):
+    (tmp_path / "bad.csv").write_text("ticker,venue,tick_size\nA,XNAS,small\nB,XNAS,smaller\n")
+
+    told = ask("import", str(tmp_path / "bad.csv"))
+
+    assert ask.code == 1
+    assert (told["new"], [each["line"] for each in told["bad"]]) == (0, [2, 3])
+    ask("import", own)
+    assert ask.code == 0
+    assert [each["name"] for each in ask("show", "fb", "--at", "2015-01-01")] == ["Facebook"]
+    assert [each["ticker"] for each in ask("history", "fb")] == ["FB", "META"]
+
+
+def test_the_universe_is_imported_whole_as_a_plain_reader_reads_it(ask):
+    if not UNIVERSE.is_file():
+        pytest.skip("../shared/data/fundamentals is not there")
+    with gzip.open(UNIVERSE, "rt") as file:
+        tickers = [line.split(",")[1].strip() for line in file if line.strip()]
+
+    told = ask("import", str(UNIVERSE))
+
+    assert (told["new"], told["bad"]) == (len(tickers), [])
+    for ticker in tickers[:: len(tickers) // 40]:
+        assert ticker in {each["ticker"] for each in ask("show", ticker)}

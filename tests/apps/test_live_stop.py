@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.apps.small_market import SPEC, compared
+from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 SPEED = 20_000
@@ -39,9 +40,7 @@ STEPS = {"normalise", "best_quotes", "bars", "quote_bars", "feature_rows", "sign
 
 @pytest.fixture
 def port():
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
+    return free_port()
 
 
 @pytest.fixture

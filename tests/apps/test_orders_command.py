@@ -251,7 +251,9 @@ def test_a_drop_copy_of_ones_own_is_compared_fill_by_fill(lying, tmp_path):
         ("", "is empty"),
         ("a,b\n1,2\n", "no column instrument or quantity"),
         ("instrument,quantity\nAAA,many\n", "line 2: quantity 'many' is not a number"),
-        ("instrument,quantity\nAAA\n", "line 2 has 1 columns"),
+        ("instrument,quantity\nAAA\n", "line 2 has no quantity"),
+        ("instrument,quantity\nAAA,1,000\n", "line 2: the row has more cells than the header"),
+        ('instrument,quantity\nAAA,"1,000"\n', "quantity '1,000' is not a number, whose comma may part"),
         ("exec_id,instrument,quantity\nx,AAA,1\n", "no column price or side"),
         ("exec_id,instrument,quantity,side,price\nx,AAA,1,up,3\n", "side 'up' is not one of"),
     ],
@@ -264,7 +266,7 @@ def test_a_file_that_is_no_statement_is_wrong_use_and_says_what_is_needed(known,
 
 
 def test_a_missing_file_an_unknown_order_and_a_folder_without_a_run_are_wrong_use(known, tmp_path):
-    with pytest.raises(WrongUse, match="cannot be read"):
+    with pytest.raises(WrongUse, match="is no file"):
         ask(known, "reconcile", "--against", str(tmp_path / "none.csv"))
     with pytest.raises(WrongUse, match="unknown order 'nobody'"):
         ask(known, "orders", "nobody")

@@ -56,10 +56,11 @@ def ticks():
     )
 
 
-def run(table, folder, out, config=None):
+def run(table, folder, out, config=None, workers=1, batch_rows=4_096):
     folder.mkdir()
     table.write_parquet(folder / "ticks.parquet")
-    replayed(Request((f"parquet:{folder / 'ticks.parquet'}",), None, None, None, 1, 4_096, config), out)
+    source = f"parquet:{folder / 'ticks.parquet'}"
+    replayed(Request((source,), None, None, None, workers, batch_rows, config), out)
     return out
 
 
@@ -98,6 +99,34 @@ def test_two_runs_of_one_input_are_the_same(base, tmp_path):
     }
     assert all(topic.equal == topic.rows[0] == topic.rows[1] for topic in parity.topics)
     assert list(lines(parity))[-1] == "the runs are the same"
+
+
+@pytest.mark.parametrize(("workers", "batch_rows"), [(1, 777), (2, 1_000)])
+def test_batches_and_workers_make_no_difference(base, tmp_path, workers, batch_rows):
+    other = run(ticks(), tmp_path / "ticks", tmp_path / "run", None, workers, batch_rows)
+
+    parity = compared(base, other)
+
+    assert (parity.same, parity.planted) == (True, ())
+
+
+def test_of_two_causes_each_difference_has_its_own(base, tmp_path):
+    late = pl.when(odd_trade()).then(pl.col("known_at") + 3 * MINUTE).otherwise("known_at")
+    other = (pl.col("instrument") == "BBBB") & (pl.col("kind") == "trade")
+    later = other & (pl.col("event_at") == ODD_AT + 10 * MINUTE + 1_501_000_000)
+    assert ticks().filter(later).height == 1
+    price = pl.when(later).then(pl.col("price") + 0.7).otherwise("price")
+    both = ticks().with_columns(late.alias("known_at"), price.alias("price")).sort("known_at")
+
+    parity = compared(base, run(both, tmp_path / "ticks", tmp_path / "run"))
+
+    bars = next(topic for topic in parity.topics if topic.topic == "market.bars")
+    assert [cause for cause, _ in parity.planted] == ["late data", "input"]
+    assert [what.split(", from")[0][-4:] for _, what in parity.planted] == ["AAAA", "BBBB"]
+    assert {name: bool(len(at)) for name, at in bars.known_at.items()} == {"input": True, "late data": True}
+    assert bars.known_at["input"].min() > ODD_AT + 10 * MINUTE
+    assert {name for topic in parity.topics for name in topic.known_at} == {"input", "late data"}
+    assert any("of all its differences" in line for line in lines(parity))
 
 
 def test_a_changed_price_is_input_from_its_instant_on(base, tmp_path):
@@ -190,6 +219,7 @@ def test_what_nothing_explains_is_non_determinism(base, tmp_path):
     (signals,) = (topic for topic in parity.topics if topic.cause)
     assert (signals.different, signals.only) == (1, (0, 0))
     assert signals.first.fields == {"score": (scores[1], 0.123)}
+    assert parity.planted == ()
 
 
 def test_the_command_ends_with_one_where_runs_differ_and_writes_a_page(base, tmp_path):

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from apps.price_repair import checked
-from apps.quote_file import numbers_of
+from apps.written_numbers import numbers_of
 
 DATA = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "corporate_actions"
 needs_data = pytest.mark.skipif(not DATA.is_dir(), reason="../shared/data/corporate_actions is not there")

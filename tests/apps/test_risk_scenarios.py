@@ -28,3 +28,25 @@ def test_a_file_that_knows_no_instrument_is_refused_and_no_file_is_none(settings
     with pytest.raises(SettingsError, match="has no column of an instrument of this run, such as ZZ"):
         scenarios_of(settings, Universe((Instrument(name="ZZ"),)))
     assert scenarios_of(read_settings(), Universe((Instrument(name="ZZ"),))) is None
+
+
+def test_stress_scenarios_move_every_instrument_by_its_beta_and_sector(settings):
+    tmp_path = settings.folder
+    rows = "scenarios: [{name: crash, equity: -0.2, sectors: {tech: -0.1}}]\nhypothetical: {equity: [-0.3]}\n"
+    (tmp_path / "s.yaml").write_text(rows)
+    (tmp_path / "base.yaml").write_text("risk: {scenarios: r.csv, stress: s.yaml}\n")
+    universe = Universe((Instrument(name="AA", beta=2.0), Instrument(name="BB", sector="tech")))
+
+    given = scenarios_of(read_settings(tmp_path), universe).stress
+
+    assert {name: moves.tolist() for name, moves in given.items()} == {
+        "crash": pytest.approx([-0.4, -0.3]),
+        "equity -30%": pytest.approx([-0.6, -0.3]),
+    }
+
+
+def test_stress_without_returns_is_refused(tmp_path):
+    (tmp_path / "base.yaml").write_text("risk: {stress: stress.yaml}\n")
+
+    with pytest.raises(SettingsError, match=r"needs risk\.scenarios"):
+        scenarios_of(read_settings(tmp_path), Universe((Instrument(name="AA"),)))

@@ -45,6 +45,13 @@ def panel(days=300):
     return "\n".join(["date,AA,BB,CC", *rows]), values, dates
 
 
+def test_positions_of_a_decimal_comma_are_those_of_a_point(stress):
+    plain = stress(positions="asset,quantity,price,spread\nAA,1000,1250.5,0.002\nBB,-200000,10,0\n")
+    written = "Ticker;Quantity;Price;Spread\nAA;1000;1.250,50;0,2%\nBB;-200.000;10,00;0\n;;;\n"
+
+    assert stress(positions=written) == plain
+
+
 def test_factors_move_positions_by_beta_sector_and_currency(stress):
     told = stress("--nav", "6000000")
     named = {row["name"]: row for row in told["scenarios"]}
@@ -131,7 +138,9 @@ def test_quantity_and_price_make_a_value(stress):
         ("asset,value\nAA,x\nBB,1\nBB,2\n", "line 2: value is a finite number; 'x' was given"),
         ("asset,value\nAA,x\nBB,1\nBB,2\n", "line 4: the asset 'BB' was there before, in line 3"),
         ("asset,quantity,price\nAA,1,-2\n", "line 2: price is at least 0; -2 was given"),
-        ("asset,value\nAA\n", "line 2: the header has 2 cells, the row 1"),
+        ("asset,value\nAA\n", "line 2: value is a finite number; '' was given"),
+        ('asset,value\nAA,"1,500"\n', "line 2: value is a finite number; '1,500' was given, whose comma may"),
+        ("asset,value\nAA,50%\n", "line 2: value is a finite number; '50%' was given"),
         ("asset,value\n,1\n", "line 2: a position needs an asset"),
         ("asset,beta\nAA,1\n", "needs rows of asset and value, or of asset, quantity and price"),
     ],
@@ -172,3 +181,11 @@ def test_people_are_shown_the_worst_scenario_first(stress):
     rows = [line for line in shown.splitlines() if line.startswith("│")]
     assert "2008-peak-to-tr" in rows[0]
     assert "its likeliest move: give --returns for it" in shown
+
+
+def test_a_name_of_a_scenario_is_shown_whole_in_a_narrow_table(stress):
+    shown = stress("--nav", "6000000", as_json=False)
+
+    rows = [line.split("│") for line in shown.splitlines() if line.startswith("│")]
+    assert "2008-peak-to-trough" in "".join(cells[1].strip() for cells in rows)
+    assert "…" not in shown

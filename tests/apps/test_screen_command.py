@@ -4,6 +4,8 @@ import json
 import subprocess
 import sys
 
+import pytest
+
 COMMAND = [sys.executable, "-c", "import sys; from apps.cli.main import main; main()"]
 
 
@@ -61,3 +63,34 @@ def test_a_list_is_needed_and_has_to_be_there(tmp_path):
     assert (without.returncode, absent.returncode) == (2, 2)
     assert "a list to screen against is needed" in without.stderr
     assert "cannot be read" in absent.stderr
+
+
+def test_a_name_in_letters_that_are_not_read_is_said_to_be_unscreened_and_no_clear_result(tmp_path):
+    names, listed = tmp_path / "names.csv", tmp_path / "listed.csv"
+    names.write_text("name\n\u738b\u4f1f\n\u0418\u0432\u0430\u043d \u041f\u0435\u0442\u0440\u043e\u0432\n")
+    listed.write_text('name\n"PETROV, Ivan"\n')
+
+    told = json.loads(said(names, "--list", listed, "--json").stdout)
+
+    assert [(one["line"], "was not screened" in one["reason"]) for one in told["bad"]] == [(2, True)]
+    assert [(one["line"], one["hit"]) for one in told["results"]] == [(3, True)]
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "\ufeffname\nJane Doe\n".encode(),
+        "name\nJane Doe\n".encode("utf-16"),
+        b"country;name\r\nUS;Jane Doe\r\n",
+        b'Company\tnote\n"Jane Doe"\tx\n',
+        b"Jane Doe\n\n\n",
+    ],
+)
+def test_files_as_spreadsheets_write_them_are_read(tmp_path, written):
+    names, listed = tmp_path / "names.csv", tmp_path / "listed.csv"
+    names.write_bytes(written)
+    listed.write_text('name\n"DOE, Jane"\n')
+
+    told = json.loads(said(names, "--list", listed, "--json").stdout)
+
+    assert [(one["name"], one["hit"]) for one in told["results"]] == [("Jane Doe", True)]

@@ -56,3 +56,11 @@ def test_every_local_link_of_the_documents_leads_somewhere(root, files):
     }
 
     assert broken == set()
+
+
+def test_the_readme_names_every_page_of_the_documents(root):
+    named = set(
+        re.findall(r"^- \[[^]]+\]\(docs/([\w-]+\.md)\)", (root / "README.md").read_text(), re.MULTILINE)
+    )
+
+    assert named == {path.name for path in (root / "docs").glob("*.md")}

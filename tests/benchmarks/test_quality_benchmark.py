@@ -5,8 +5,9 @@ import pytest
 
 from benchmarks.quality import DATA, line_of, measure, table
 from benchmarks.quality import alarms_of as alarms
-from benchmarks.quality_days import lean_days, simulated_days
+from benchmarks.quality_days import HELD_OUT, TUNING, halves, lean_days, own_crossings, simulated_days
 from benchmarks.quality_faults import FAULTS, Faulty
+from domain.market import SECOND, Kind, complete_ticks
 
 FOUND = {"outlier", "scale", "regression", "gap", "duplicate", "volume", "tick", "halted"}
 
@@ -49,6 +50,35 @@ def test_the_table_has_a_line_for_each_rule_and_day(day):
 
     assert len(rows) == 2 + len(lines)
     assert all(row.startswith("| ") and row.endswith(" |") for row in rows)
+
+
+def test_the_halves_of_a_day_hold_its_rows_once_in_their_order(day):
+    first, second = halves(day)
+
+    assert (first.half, second.half) == (TUNING, HELD_OUT)
+    rows = np.concatenate([first.ticks.known_at, second.ticks.known_at])
+    np.testing.assert_array_equal(rows, day.ticks.known_at)
+    assert abs(len(first.ticks.known_at) - len(second.ticks.known_at)) <= 1
+
+
+@pytest.mark.parametrize(("seconds", "found"), [(0.9, []), (1.1, [(3.0, 4.1)])])
+def test_a_day_whose_own_quotes_are_crossed_for_over_a_second_is_found_so(day, seconds, found):
+    at = int(day.ticks.known_at[0]) + (np.array([0, 3, 3 + seconds]) * SECOND).astype(np.int64)
+    ticks = complete_ticks(
+        {
+            "event_at": at,
+            "instrument": np.zeros(3, np.int32),
+            "kind": np.full(3, int(Kind.QUOTE)),
+            "bid": np.array([10.0, 10.02, 10.0]),
+            "ask": np.full(3, 10.01),
+        }
+    )
+
+    crossings = own_crossings(day._replace(ticks=ticks))
+
+    assert [
+        (round((a - at[0]) / SECOND, 3), round((b - at[0]) / SECOND, 3)) for _, a, b in crossings
+    ] == found
 
 
 @pytest.mark.slow

@@ -35,7 +35,7 @@ def test_the_environment_says_where_the_keys_lie(monkeypatch, tmp_path):
             "personal: {oms.orders: [OrderQty]}",
             r"personal\.oms\.orders: 'OrderQty' is no text of that topic; it has ",
         ),
-        ("retain: 1", r"retain: extra inputs are not permitted"),
+        ("retain: 1", r"retain: there is no such key"),
     ],
 )
 def test_what_is_wrong_is_refused_with_its_place(tmp_path, text, words):

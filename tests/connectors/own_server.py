@@ -2,24 +2,25 @@
 
 import os
 import shutil
-import socket
 import subprocess
 import time
 from pathlib import Path
 
 import pytest
 
+from tests.ports import free_port
+
 ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 60
 
 
 class OwnServer:
-    """One server on a free port of loopback; `kill` and `start` again keep its data."""
+    """One server on a port of loopback, a free one where none is given; `kill` and `start` again keep its data."""
 
-    def __init__(self, name: str, folder: Path, secrets: dict[str, str]) -> None:
+    def __init__(self, name: str, folder: Path, secrets: dict[str, str], port: int | None = None) -> None:
         self._script = ROOT / "infra" / "native" / f"{name}.sh"
         self._folder, self._secrets = folder, secrets
-        self.port = _free_port()
+        self.port = port or free_port()
 
     def start(self) -> None:
         """Start it; one that was killed may stay a zombie for some seconds, and its place is not free before."""
@@ -62,9 +63,3 @@ def absent(reason: str) -> None:
     if os.environ.get("ITA_SERVED") == "required":
         pytest.fail(reason)
     pytest.skip(reason)
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])

@@ -20,7 +20,8 @@ from bytewax.outputs import Sink
 from bytewax.recovery import RecoveryConfig, init_db_dir
 from bytewax.testing import run_main
 
-from connectors.influx.sink import InfluxServer, InfluxSink
+from connectors.influx.server import InfluxServer
+from connectors.influx.sink import InfluxSink
 from connectors.lake.codec import MarketCodec
 from connectors.postgres.sink import PostgresSink
 from tests.connectors.crash_flow import EPOCH_SECONDS, PAUSE_SECONDS, UNIVERSE, Rows

@@ -107,6 +107,12 @@ def difference(first, last, previous=-1):
         (Rule.FUTURES, [difference(9, 12, 8), difference(20, 25, 13)], Outcome.GAP),
         (Rule.NEWER, [difference(-1, 10)], Outcome.STALE),
         (Rule.NEWER, [difference(-1, 11)], Outcome.APPLIED),
+        (Rule.LINKED, [difference(-1, 14, 10)], Outcome.APPLIED),
+        (Rule.LINKED, [difference(-1, 10, 10)], Outcome.STALE),
+        (Rule.LINKED, [difference(-1, 14, 10), difference(-1, 14, 10)], Outcome.STALE),
+        (Rule.LINKED, [difference(-1, 14, 10), difference(-1, 3, 14)], Outcome.APPLIED),
+        (Rule.LINKED, [difference(-1, 14, 10), difference(-1, 3, 14), difference(-1, 5, 3)], Outcome.APPLIED),
+        (Rule.LINKED, [difference(-1, 14, 10), difference(-1, 19, 17)], Outcome.GAP),
     ],
 )
 def test_a_difference_follows_by_the_rule_of_its_venue(rule, changes, expected) -> None:

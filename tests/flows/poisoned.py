@@ -7,14 +7,14 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from connectors.source import TickSource
-from domain.instruments import Instrument, Split
+from connectors.source import TickSource, Wrapped
+from domain.instruments import Split
 from domain.market import SECOND, Chunk, Condition, Kind, Ticks
 
 ANY_CONDITION = int(sum(Condition))
 
 
-class Poisoned:
+class Poisoned(Wrapped):
     """The rows of `source` up to `poisoned_at` (ns UTC), and behind it rows that come when the true ones came.
 
     Prices are halved or doubled or anything between, sizes, conditions and the trades that cancels name are drawn anew,
@@ -23,16 +23,8 @@ class Poisoned:
     """
 
     def __init__(self, source: TickSource, poisoned_at: int, seed: int = 1) -> None:
-        self._source, self._poisoned_at, self._seed = source, poisoned_at, seed
-        self.name = source.name
-
-    def instruments(self) -> tuple[str, ...]:
-        """Return the names of the source."""
-        return self._source.instruments()
-
-    def reference(self) -> tuple[Instrument, ...]:
-        """Return the instruments of the source."""
-        return self._source.reference()
+        super().__init__(source)
+        self._poisoned_at, self._seed = poisoned_at, seed
 
     def splits(self) -> tuple[Split, ...]:
         """Return the splits, of another ratio where they are not known yet."""
@@ -40,10 +32,6 @@ class Poisoned:
             split if split.known_at <= self._poisoned_at else msgspec.structs.replace(split, ratio=Decimal(7))
             for split in self._source.splits()
         )
-
-    def segments(self) -> tuple[str, ...]:
-        """Return the days of the source."""
-        return self._source.segments()
 
     def read(self, segment: str, index: Mapping[str, int], owned: NDArray[np.bool_]) -> Iterator[Chunk]:
         """Yield the day's rows, nonsense from the instant on."""

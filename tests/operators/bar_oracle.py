@@ -63,6 +63,7 @@ class BarOracle:
     bars: list[tuple[Bar, Measures]] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
     begun: int = -END
+    unit: int = SECOND
 
     def span(self, event_at: int, seconds: int) -> tuple[int, int]:
         """Return open and close of the bar that an instant lies in."""
@@ -87,7 +88,7 @@ class BarOracle:
         ]
         if not inside:
             return None
-        inside.sort(key=lambda trade: trade.event_at // SECOND)
+        inside.sort(key=lambda trade: trade.event_at // self.unit)
         movers = [t.price for t in inside if t.conditions & Condition.MOVES_OPEN_CLOSE and t.in_order]
         last_if_only = Condition.LAST_IF_ONLY | Condition.MOVES_OPEN_CLOSE
         others = [t.price for t in inside if t.conditions & last_if_only] if not movers else []

@@ -1,5 +1,7 @@
 """Composed bars the slow way: the last version of every bar from the list of trades that stand in the end."""
 
+from math import gcd
+
 import numpy as np
 
 from domain.bar_kinds import Mark
@@ -10,23 +12,24 @@ from tests.operators.bar_oracle import BarOracle, Measures
 Key = tuple[int, int]
 
 
-def grid(table: SessionTable, seconds: int, at: int) -> tuple[int, int]:
+def grid(table: SessionTable, seconds: float, at: int) -> tuple[int, int]:
     """Return open and close of the bar of a session's grid in which an instant lies."""
     edges = [0, *table.edges.tolist(), END]
     begun = max(edge for edge in edges if edge <= at)
     after = min(edge for edge in edges if edge > at)
-    number = (at - begun) // (seconds * SECOND)
-    return begun + number * seconds * SECOND, min(begun + (number + 1) * seconds * SECOND, after)
+    length = round(seconds * SECOND)
+    number = (at - begun) // length
+    return begun + number * length, min(begun + (number + 1) * length, after)
 
 
 def final_bars(
-    table: SessionTable, seconds: int, lateness: int, ticks: Ticks, at: int
+    table: SessionTable, seconds: float, lateness: int, ticks: Ticks, at: int
 ) -> dict[Key, Measures]:
     """Return, by instrument and open_at, what the standing trades come to in the bars that are over at an instant.
 
     Bars whose every trade was taken back are left out.
     """
-    oracle = BarOracle(table, (1, 60, 300, 86_400), lateness)
+    oracle = BarOracle(table, (1, 60, 300, 86_400), lateness, unit=gcd(round(seconds * SECOND), SECOND))
     oracle.feed(ticks)
     found: dict[Key, Measures] = {}
     for trade in oracle.trades:
@@ -39,7 +42,7 @@ def final_bars(
 
 
 def with_carried(
-    table: SessionTable, seconds: int, found: dict[Key, Measures], ends_at: int, begun: dict[int, int]
+    table: SessionTable, seconds: float, found: dict[Key, Measures], ends_at: int, begun: dict[int, int]
 ) -> dict[Key, Measures]:
     """Return bars with those in between that carry a close, in the regular session, up to `ends_at`.
 

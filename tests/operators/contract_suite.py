@@ -28,6 +28,7 @@ from domain.market import (
     row_count,
     select,
 )
+from domain.national_best import NATIONAL_BEST
 from domain.sessions import session_table
 from features.catalogue import columns, default_families, families_of
 from features.family import Family
@@ -124,6 +125,7 @@ def market_streams(answers: Sequence[MarketBatch]) -> Streams:
         "values": np.concatenate([np.empty((width, 0)), *(part.values for part in features)], axis=1).T,
         "scores": joined([answer.scores for answer in answers], SCORE),
         "built": joined([answer.built for answer in answers], BUILT_BAR),
+        "national": joined([answer.national for answer in answers], NATIONAL_BEST),
         "malformed": tuple(entry for answer in answers for entry in answer.malformed),
         "health": in_order(record for answer in answers for record in answer.health),
     }
@@ -187,7 +189,9 @@ def bar_doors(_items: Sequence[MarketBatch], streams: Streams) -> tuple[int, int
 
 
 def quoted(rows: int, batch_rows: int, only: int | None) -> list[MarketBatch]:
-    return through(BestQuotes(BestQuotesParams(5, TABLE)), list(batches(ticks_of(rows, only), batch_rows)))
+    return through(
+        BestQuotes(BestQuotesParams(5, TABLE, names=NAMES)), list(batches(ticks_of(rows, only), batch_rows))
+    )
 
 
 def marked(rows: int, batch_rows: int, only: int | None) -> list[MarketBatch]:
@@ -256,7 +260,7 @@ def feature_stage() -> FeatureStage:
 
 
 def barred(rows: int, batch_rows: int, only: int | None) -> list[MarketBatch]:
-    quote_bars = QuoteBars(QuoteBarParams(5, lateness_nanoseconds=LATENESS))
+    quote_bars = QuoteBars(QuoteBarParams(5, lateness_nanoseconds=LATENESS, names=NAMES))
     return through(quote_bars, through(bar_stage(REVISABLE_SECONDS), quoted(rows, batch_rows, only)))
 
 
@@ -295,7 +299,7 @@ def quality_stage() -> Quality:
 
 def normal(rows: int, batch_rows: int, only: int | None) -> list[MarketBatch]:
     """Return normalised rows with the best quotes after each, and what was refused."""
-    quotes = BestQuotes(BestQuotesParams(5, TABLE))
+    quotes = BestQuotes(BestQuotesParams(5, TABLE, names=NAMES))
     return through(quotes, through(normalise_stage(), normalise_items(rows, batch_rows, only)))
 
 
@@ -361,11 +365,15 @@ CASES: dict[str, Case] = {
     ),
     "BuiltBars": Case(built_stage, marked, market_streams, built_doors, market_key, 25 * CHUNK_BYTES),
     "BestQuotes": Case(
-        lambda: BestQuotes(BestQuotesParams(5, TABLE)), bar_items, market_streams, passed, market_key
+        lambda: BestQuotes(BestQuotesParams(5, TABLE, names=NAMES, national=True)),
+        bar_items,
+        market_streams,
+        passed,
+        market_key,
     ),
     "Quality": Case(quality_stage, normal, market_streams, passed, market_key),
     "QuoteBars": Case(
-        lambda: QuoteBars(QuoteBarParams(5, lateness_nanoseconds=LATENESS)),
+        lambda: QuoteBars(QuoteBarParams(5, lateness_nanoseconds=LATENESS, names=NAMES)),
         quoted,
         market_streams,
         quote_bar_doors,

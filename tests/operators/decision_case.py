@@ -107,7 +107,7 @@ def items(rows: int, batch_rows: int, only: int | None, first: int = OPEN) -> li
     if only is not None:
         ticks = select(ticks, ticks.instrument == only)
         scores = scores[scores["instrument"] == only]
-    quotes = BestQuotes(BestQuotesParams(len(NAMES), TABLE))
+    quotes = BestQuotes(BestQuotesParams(len(NAMES), TABLE, names=NAMES))
     state, made, since = quotes.fresh(), [], -1
     for batch in batches(ticks, batch_rows):
         for quoted in quotes.step(state, batch):

@@ -344,7 +344,11 @@ def test_a_trade_that_would_make_millions_of_bricks_makes_the_first_and_the_last
         ("tick", "whole number of trades"),
         ("tick:2.5", "whole number of trades"),
         ("renko:-1", "above 0"),
-        ("time:7d", "whole seconds"),
+        ("time:7d", "whole milliseconds, at most a day"),
+        ("time:0.0001", "whole milliseconds"),
+        ("time:250us", "whole milliseconds"),
+        ("time:0ms", "whole milliseconds"),
+        ("time:86400001ms", "whole milliseconds"),
         ("time:60:quotes", "quote bars"),
         ("volume:inf", "above 0"),
     ],
@@ -354,6 +358,18 @@ def test_a_name_that_is_no_kind_of_bar_is_refused(text, words):
         bar_spec(text)
 
 
-@pytest.mark.parametrize("text", ["tick:500", "renko:0.05", "time:300", "range:0.1:quotes", "volume:0.5"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "tick:500",
+        "renko:0.05",
+        "time:300",
+        "time:0.25",
+        "time:1.5",
+        "time:0.001",
+        "range:0.1:quotes",
+        "volume:0.5",
+    ],
+)
 def test_a_name_is_read_as_it_is_written(text):
     assert bar_spec(text).name == text

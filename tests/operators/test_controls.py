@@ -5,14 +5,16 @@ import pickle
 import random
 from dataclasses import replace
 
+import msgspec
 import pytest
 
 from config.settings import read_settings
 from domain.controls import Command, ControlKind, ControlsRead
 from domain.decisions import VerdictKind
 from domain.market import SECOND
-from operators.controls import Before
+from operators.controls import Before, restates_limits
 from operators.decisions import Decisions
+from operators.risk_limit_table import risk_limit_table
 from tests.operators import decision_case
 
 ROWS = 3_000
@@ -37,9 +39,18 @@ def limits(change=lambda row: row):
     return command(ControlKind.LIMITS, "limits", details=json.dumps(given, default=str))
 
 
-def run(commands, recorded=(), batch_rows=BATCH_ROWS):
+def change(name="", **changes):
+    """Return the command that lets the account's largest order be 1 unit, but for what is changed in it."""
+    given = {"limit_id": "qty-account", "hard": "1", "soft": None, "until": None}
+    said = given | {"maker": "ann", "checker": "bob", "rationale": "a test"} | changes
+    return command(ControlKind.LIMITS, "limits", details=json.dumps({"change": said}), name=name)
+
+
+def run(commands, recorded=(), batch_rows=BATCH_ROWS, **params):
     """Return the records of a run that hears commands before batches, by the batch's number."""
-    stage = Decisions(decision_case.desk_params(), before=Before(tuple(recorded)), controlled=True)
+    stage = Decisions(
+        replace(decision_case.desk_params(), **params), before=Before(tuple(recorded)), controlled=True
+    )
     book, answers = stage.fresh(), []
     answers += stage.step(book, ControlsRead())
     for number, item in enumerate(decision_case.items(ROWS, batch_rows, None)):
@@ -158,6 +169,88 @@ def test_new_limits_judge_from_their_instant_on():
     assert len({each.limits_version for each in before + after}) == 2
 
 
+def test_a_change_of_one_row_is_made_in_the_limits_that_hold_and_touches_no_other():
+    told = limits(lambda row: {**row, "hard": 7} if row["limit_id"] == "long-account" else row)
+    second = change("second", limit_id="notional-account", hard="12345")
+    records = run({HALF: [told], HALF + 3: [change()], HALF + 6: [second]})
+    whole, first, last = records["risk.controls"]
+
+    rows = {}
+    for row in json.loads(last.details)["limits"]:
+        rows.setdefault(row["limit_id"], []).append((row["version"], row["hard"], row["valid_from"] > 0))
+    began = {row["limit_id"]: row["hard"] for row in read_settings().limits["limits"]}
+
+    assert [each.kind for each in (whole, first, last)] == [ControlKind.LIMITS] * 3
+    assert rows.pop("qty-account")[-1] == (2, "1", True)
+    assert rows.pop("notional-account")[-1] == (2, "12345", True)
+    assert rows.pop("long-account")[-1][1] == "7"
+    assert {name: [hard for _, hard, _ in versions] for name, versions in rows.items()} == {
+        name: [str(began[name])] for name in rows
+    }
+    assert json.loads(first.details)["change"]["checker"] == "bob"
+    assert {each.kind for each in verdicts(records, first.known_at)} == {VerdictKind.REFUSED}
+
+
+RISK = [
+    {
+        "limit_id": name,
+        "measure": name,
+        "scope_type": "firm",
+        "scope_id": "firm",
+        "hard": 1e9,
+        "unit": "currency",
+    }
+    | {"rationale": "a test"}
+    for name in ("gross", "net")
+]
+
+
+def test_a_change_of_a_risk_limit_is_made_in_those_that_hold_and_touches_no_other_limit():
+    table = risk_limit_table(RISK, {})
+    first = change("first", limit_id="gross", hard="5e8")
+    second = change("second", limit_id="net", hard="4e8")
+
+    records = run({HALF: [first], HALF + 3: [second]}, risk_limits=table)
+
+    told = [json.loads(control.details) for control in records["risk.controls"]]
+    assert [control.kind for control in records["risk.controls"]] == [ControlKind.LIMITS] * 2
+    assert ["limits" in each for each in told] == [False, False]
+    rows = [[(row["limit_id"], row["hard"]) for row in each["risk_limits"]] for each in told]
+    before = [("gross", 1e9), ("net", 1e9)]
+    assert rows == [[*before, ("gross", 5e8)], [*before, ("gross", 5e8), ("net", 4e8)]]
+    assert run({}, records["risk.controls"], risk_limits=table) == records
+
+
+@pytest.mark.parametrize(
+    ("details", "restated"),
+    [
+        ("", True),
+        ('{"limits": []}', True),
+        ('{"limits": [], "risk_limits": []}', True),
+        ('{"risk_limits": []}', False),
+        ('{"limits": [], "change": {}}', False),
+        ('{"risk_limits": [], "change": {}}', False),
+    ],
+)
+def test_only_who_writes_all_rows_of_orders_limits_anew_writes_them_in_the_units_of_now(details, restated):
+    (control,) = run({HALF: [limits()]})["risk.controls"]
+
+    assert restates_limits(msgspec.structs.replace(control, details=details)) is restated
+    assert not restates_limits(msgspec.structs.replace(control, details=details, kind=ControlKind.REFUSED))
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_changes_of_rows_are_repeated_from_their_record(seed):
+    chance = random.Random(900 + seed)
+    given = {}
+    for number in range(4):
+        at = chance.randrange(5, 2 * HALF)
+        given[at] = [change(f"c{number}", hard=str(chance.choice([1, 50, 20_000])))]
+    first = run(given)
+
+    assert run({}, first["risk.controls"]) == first
+
+
 @pytest.mark.parametrize(
     ("given", "said"),
     [
@@ -168,6 +261,18 @@ def test_new_limits_judge_from_their_instant_on():
         (command(ControlKind.LIMITS, "limits", details="[]"), "a limit table is a JSON object"),
         (command(ControlKind.LIMITS, "limits", details="{"), "Expecting"),
         (kill("planet:earth"), "a kill scope is TYPE:NAME"),
+        (kill("strategy:trned"), "no strategy 'trned' has rights here; the nearest: trend"),
+        (kill("account:mian"), "no account 'mian' has rights here; the nearest: main"),
+        (change(limit_id="qty-acount"), "no limit 'qty-acount'; the nearest: qty-account"),
+        (change(hard="many"), "hard is a whole number of at least 0; 'many' was given"),
+        (change(hard="1e19"), "hard is at most 1E+18"),
+        (change(hard="NaN"), "hard is a whole number"),
+        (change(soft="21000"), "soft is at most hard"),
+        (change(until="yesterday"), "temporary_until is a date or an instant with its zone"),
+        (change(maker="bob"), "maker and checker are two persons"),
+        (change(checker=" "), "maker and checker are two persons"),
+        (command(ControlKind.LIMITS, "limits", details='{"change": {"hard": 1}}'), "a change of a limit has"),
+        (command(ControlKind.LIMITS, "limits", details='{"change": 5}'), "not iterable"),
         (command(ControlKind.REFUSED, "kill:x"), "a test"),
         (kill(mode="sometimes"), "'sometimes' is not a valid KillMode"),
     ],

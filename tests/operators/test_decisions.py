@@ -14,10 +14,13 @@ from operators.orders import OrderState, apply_report
 from operators.positions import reconcile
 from tests.flows.reconciliation import breaks
 from tests.operators import decision_case
+from tests.operators.action_cases import action
 
 ROWS = 6_000
 BATCH_ROWS = 64
 SPLIT_AT = decision_case.OPEN + 700 * SECOND
+ON_ITS_WAY_AT = decision_case.OPEN + 180 * SECOND + SECOND // 4 + 250_000
+"""Half way between the sending of an order of B and its arrival half a millisecond later."""
 SPLIT = Split(instrument="B", effective_at=SPLIT_AT, known_at=SPLIT_AT - SECOND, ratio=Decimal("1.5"))
 
 
@@ -142,3 +145,46 @@ def test_behind_a_split_intents_start_from_the_new_quantity_and_compliance_agree
     assert compliance == {
         key: held.quantity for key, held in book.positions.holdings.items() if held.quantity
     }
+
+
+def test_open_orders_are_restated_by_a_split_and_reports_of_after_it_are_in_its_units():
+    at = ON_ITS_WAY_AT
+    records, book = run((Split(instrument="B", effective_at=at, known_at=at - SECOND, ratio=Decimal(3)),))
+    orders = {order.order_id: order for order in records["oms.orders"]}
+
+    restated = records["oms.restatements"]
+    later = [r for r in records["oms.executions"] if r.order_id in {one.order_id for one in restated}]
+
+    assert restated
+    assert {one.known_at for one in restated} == {at}
+    for one in restated:
+        sent = orders[one.order_id]
+        assert (one.symbol, one.exec_type, one.exec_restatement_reason) == ("B", "D", 0)
+        assert (one.order_qty, one.text) == (3 * sent.order_qty, "split 3 for 1")
+        assert abs(one.price - sent.price / 3) < Decimal("0.01")
+        assert (one.price - sent.price / 3) * one.side.sign <= 0
+    assert {r.order_qty for r in later if r.known_at > at} <= {one.order_qty for one in restated}
+    assert reconcile(book.positions) == 0
+    assert book.compliance.reservations == {}
+
+
+def test_a_merger_cancels_open_orders_and_nothing_is_traded_after_it():
+    at = ON_ITS_WAY_AT
+    told = action("merger", "B", at, known_at=decision_case.OPEN, amount="101")
+    items = decision_case.items(ROWS, BATCH_ROWS, None)
+    stage = Decisions(decision_case.desk_params())
+    book = stage.fresh()
+    items[0] = items[0]._replace(actions=(told,))
+
+    records = decision_case.streams([answer for item in items for answer in stage.step(book, item)])
+
+    cancels = [one for one in records["oms.cancels"] if one.symbol == "B" and one.known_at == at]
+    assert {one.text for one in cancels} == {"nothing is left of it after the merger 101 a share"}
+    assert [one for one in records["oms.orders"] if one.symbol == "B" and one.known_at > at] == []
+    assert {
+        q for (_, symbol), held in book.positions.holdings.items() if symbol == "B" for q in [held.quantity]
+    } == {0}
+    assert {v.kind for v in records["verdicts"] if v.symbol == "B" and v.known_at > at} == {
+        VerdictKind.REFUSED
+    }
+    assert reconcile(book.positions) == 0

@@ -188,6 +188,7 @@ def test_a_split_is_no_jump_and_price_features_come_in_raw_prices(table, ratio):
     units = np.array([feature.unit for family in ALL for feature in family.features])
     expected = unsplit.copy()
     expected[np.ix_(after, units == "price")] /= ratio
+    expected[np.ix_(after, units == "signed volume")] *= ratio
     np.testing.assert_allclose(values, expected, rtol=1e-6, atol=1e-7)
 
 

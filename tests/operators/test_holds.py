@@ -160,7 +160,8 @@ def overriding(check="PT-19", who="bob", verifier="rita", maker="ann", seconds=3
 def small():
     """Return a desk that may send no more than ten units, and bob, who may let more pass."""
     made = params("order_quantity", 10)
-    both = APPROVERS | approvers_table({"bob": {"checks": ["PT-19"], "notional_max": 10**7}})
+    more = {"checks": ["PT-19"], "notional_max": 10**7}
+    both = APPROVERS | approvers_table({"bob": more, "desk.trader": more})
     return replace(made, compliance=made.compliance.replaced(approvers=both))
 
 
@@ -188,6 +189,7 @@ def test_an_override_sends_one_refused_order_and_is_told_in_its_verdict(small):
         ({"maker": "bob"}, "an override needs three persons"),
         ({"verifier": "bob"}, "an override needs three persons"),
         ({"verifier": "dave"}, "dave may not verify an override"),
+        ({"verifier": "desk.trader"}, "who verifies for risk is another than who trades"),
         ({"who": "rita", "verifier": "bob"}, "rita may not decide on PT-19"),
         ({"seconds": 0}, "an override ends within an hour"),
     ],

@@ -114,6 +114,25 @@ def test_a_temporary_row_speaks_until_it_reverts_by_itself():
     assert [found(rows, now_at) for now_at in (9, 10, 19, 20)] == ["one", "raised", "raised", "one"]
 
 
+@pytest.mark.parametrize(("now_at", "speaks"), [(10, "raised"), (14, "raised"), (15, "one"), (20, "one")])
+def test_a_temporary_row_that_is_valid_for_less_ends_with_its_validity(now_at, speaks):
+    raised = {"limit_id": "raised", "version": 3, "valid_from": 10, "valid_to": 15, "temporary_until": 20}
+
+    assert found([ROW, ROW | raised], now_at) == speaks
+
+
+def test_a_sheet_follows_a_temporary_row_as_it_reverts():
+    raised = {"version": 2, "hard": 150, "valid_from": 10, "temporary_until": 20}
+    table = limit_table([ROW, ROW | raised])
+
+    hard = [
+        int(table.sheet("main", "s", "d", "ACME", "liquid", now_at).bounds["order_quantity"][0].hard)
+        for now_at in (9, 10, 19, 20)
+    ]
+
+    assert hard == [100, 150, 150, 100]
+
+
 def test_a_sheet_follows_the_rows_as_they_begin_and_end():
     table = limit_table([ROW, ROW | {"version": 2, "hard": 50, "valid_from": 10, "valid_to": 20}])
 
@@ -130,6 +149,18 @@ def test_an_empty_table_lacks_every_mandatory_row():
 
     assert len(sheet.missing) == len(MANDATORY) == len(set(MANDATORY))
     assert sheet.missing[0] == ("price_collar", "tier:liquid", 0)
+
+
+def test_a_limit_of_one_window_is_missing_in_the_others():
+    row = ROW | {"measure": "window_quantity", "window_seconds": 10}
+
+    missing = limit_table([row]).sheet("main", "trend", "d", "ACME", "liquid", 0).missing
+
+    assert [each for each in missing if each[0] == "window_quantity"] == [
+        ("window_quantity", "account:main", 1),
+        ("window_quantity", "account:main", 60),
+        *(("window_quantity", "strategy:trend", window) for window in (1, 10, 60)),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -271,3 +271,15 @@ def test_a_fill_after_the_end_counts_is_a_break_and_leaves_the_order_ended(end):
 
     assert (state.status, state.cum_qty, state.leaves_qty) == (end, 30, 0)
     assert answers[-1] is Applied.LATE_FILL
+
+
+def test_a_quantity_amended_to_what_was_filled_fits_though_its_acceptance_and_the_busted_fill_were_lost():
+    life = Life().new().fill(20)
+    name = life.ask(REPLACE, 10)
+    life.pending(name).accept(name).bust()
+    life.pending(life.ask(CANCEL))
+
+    state, answers = deliver(life, life.said[-1:])
+
+    assert shown(state) == (S.PENDING_CANCEL, 20, 0, 20, name, 0)
+    assert answers == [Applied.APPLIED]

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from domain.order_messages import CxlRejReason, RequestKind
 from domain.orders import FINAL, IDLE, ExecType, OrdStatus, Side
+from operators.order_bookings import bookings, breaks_of
 from operators.order_requests import exposed_qty
 from operators.order_rules import BREAKS, COUNTED, Applied
-from operators.orders import OrderState, apply_report, bookings, breaks_of
+from operators.orders import OrderState, apply_report
 from operators.reconciliation import adopt
 from tests.operators.order_life import ORDER, QUANTITY, Life, changed, deliver, shown
 

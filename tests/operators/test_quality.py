@@ -80,6 +80,15 @@ def test_silence_is_measured_against_the_longest_gaps_of_late():
     assert told([MarketBatch(CLOSE, quotes(at))])[1] == ("A", "mute", 103.0 + 4 * 5.0)
 
 
+def test_a_silence_that_was_called_mute_doubles_what_is_allowed_and_no_more():
+    """After 10 s are allowed 20, then 40, however long the silences were, so that one does not hide the next."""
+    at = np.concatenate([each_second(100), each_second(50, 1_000), each_second(50, 2_000)])
+
+    found = [instant for _, state, instant in told([MarketBatch(CLOSE, quotes(at))]) if state == "mute"]
+
+    assert found == [99.0 + 10.0, 1_049.0 + 20.0, 2_049.0 + 40.0]
+
+
 @pytest.mark.parametrize("rows", [63, 64])
 def test_an_instrument_without_a_rhythm_is_not_called_mute(rows):
     found = told([MarketBatch(CLOSE, quotes(each_second(rows)))])

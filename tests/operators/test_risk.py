@@ -3,13 +3,14 @@
 import pickle
 from dataclasses import replace
 from decimal import Decimal
+from functools import partial
 
 import numpy as np
 import pytest
 
 from analytics.attribution import Leg
 from analytics.loss_distributions import Scenarios
-from analytics.risk_limits import RiskLimit, RiskLimits
+from analytics.risk_limit_rows import RiskLimits
 from domain.instruments import Instrument, Universe
 from domain.market import END, MINUTE
 from operators.compliance_rules import KillMode
@@ -18,24 +19,16 @@ from operators.decision_records import nothing_decided
 from operators.decisions import Decisions
 from operators.desk_state import DeskState, fresh_desk
 from operators.positions import valuation
-from operators.risk import RiskParams, RiskState, ScenarioParams, pairs_of, seed, take_rates
+from operators.risk import pairs_of, seed, take_rates
+from operators.risk_standing import RiskParams, RiskState, ScenarioParams
 from operators.risk_watch import RiskWatch
 from tests.operators.decision_case import OPEN, desk_params, items, streams
+from tests.risk_limit_rows import limit_row
 
 ROWS = 2_000
 
 
-def limit(**fields):
-    plain = {
-        "limit_id": "gross-firm",
-        "measure": "gross",
-        "scope_type": "firm",
-        "scope_id": "firm",
-        "hard": 100_000.0,
-        "unit": "currency",
-        "rationale": "a test",
-    }
-    return RiskLimit(**{**plain, **fields})
+limit = partial(limit_row, hard=100_000.0)
 
 
 def run(*limits, rows=ROWS, batch=250):

@@ -12,18 +12,25 @@ import pytest
 
 from domain.instruments import Split
 from domain.market import END, SECOND, select
-from domain.orders import NOTHING_PROMISED, ExecType, Promise
+from domain.orders import NOTHING_PROMISED, ExecType, Progress, Promise
 from operators.decisions import Decisions
 from operators.venue_link import RemoteState, RemoteVenue, ReportLost
 from operators.venue_params import VenueParams
 from operators.venue_stage import VenueStage
 from tests.operators import decision_case
+from tests.operators.action_cases import action
+from tests.operators.two_days import Days, ordered
 from tests.operators.venue_asking import PARAMS, Venue, order
 
 ROWS = 4_000
 BEFORE_CLOSE = decision_case.OPEN + (390 * 60 - 400) * SECOND
+NIGHT = decision_case.OPEN + 12 * 3600 * SECOND
+MORNING = decision_case.OPEN + 24 * 3600 * SECOND
 SPLIT_AT = decision_case.OPEN + 500 * SECOND
 SPLIT = Split(instrument="B", effective_at=SPLIT_AT, known_at=SPLIT_AT - SECOND, ratio=Decimal("1.5"))
+IN_FLIGHT_AT = decision_case.OPEN + 160 * SECOND + SECOND // 4 + 250_000
+IN_FLIGHT = Split(instrument="B", effective_at=IN_FLIGHT_AT, known_at=decision_case.OPEN, ratio=Decimal(3))
+"""A split half way between the sending of an order of B and its arrival half a millisecond later."""
 
 
 def whole(batch_rows):
@@ -93,8 +100,8 @@ class Apart:
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize(
     ("items", "splits"),
-    [(whole, (SPLIT,)), (ended_early, ()), (before_close, ())],
-    ids=["split", "ended early", "end of session"],
+    [(whole, (SPLIT,)), (whole, (IN_FLIGHT,)), (ended_early, ()), (before_close, ())],
+    ids=["split", "split with orders on their way", "ended early", "end of session"],
 )
 def test_every_record_is_the_same_wherever_the_venue_is(items, splits, seed):
     params = decision_case.desk_params(splits)
@@ -116,6 +123,27 @@ def test_orders_end_with_the_session_and_with_the_input():
 
     for records in (closed, ended):
         assert ExecType.EXPIRED in {report.exec_type for report in records["oms.executions"]}
+
+
+def over_a_night(batch_rows):
+    """Return batches over the end of a session and the beginning of the next one."""
+    evening = decision_case.items(ROWS, batch_rows, None, BEFORE_CLOSE)
+    morning = decision_case.items(ROWS, batch_rows, None, MORNING)
+    return [*(item._replace(watermark=min(item.watermark, NIGHT)) for item in evening), *morning]
+
+
+@pytest.mark.parametrize("market_first", [True, False])
+def test_an_order_of_the_morning_outlives_a_session_whose_end_the_venue_has_yet_to_see(market_first):
+    stage = VenueStage(decision_case.desk_params())
+    floor, sent_at = stage.fresh(), MORNING + 60 * SECOND
+    sent = msgspec.structs.replace(order(), symbol="A", transact_time=sent_at, known_at=sent_at)
+    market = over_a_night(64)
+    shown = [*market, sent] if market_first else [market[0], sent, *market[1:]]
+    answers = [answer for item in shown for answer in stage.step(floor, item)]
+    answers += stage.step(floor, Progress(requests=1, decided_until=END))
+    said = [(each.order_id, each.exec_type) for answer in answers for each in answer.executions]
+
+    assert said[0] == (sent.order_id, ExecType.NEW)
 
 
 def test_a_desk_does_not_pass_the_arrival_of_an_order_that_nobody_has_spoken_of():
@@ -187,3 +215,39 @@ def test_a_venue_elsewhere_needs_a_latency():
 
     with pytest.raises(ValueError, match="needs a latency of at least 1 ns"):
         replace(params, remote_venue=True)
+
+
+@pytest.mark.parametrize("kind", ["merger", "cash_dividend", "delisting"])
+def test_actions_that_are_told_on_the_way_find_every_record_the_same_wherever_the_venue_is(kind):
+    told = action(kind, "B", IN_FLIGHT_AT, known_at=decision_case.OPEN + 100 * SECOND, amount="1")
+    params = decision_case.desk_params()
+
+    def items(batch_rows):
+        made, given = [], False
+        for item in whole(batch_rows):
+            now = not given and item.watermark > told.known_at
+            made.append(item._replace(actions=(told,)) if now else item)
+            given = given or now
+        return made
+
+    apart = Apart(params, items(64), items(13), 3)
+    found = apart.run()
+
+    assert found == inside(items(999), params)
+    assert {p.cause for p in found["positions"]} & {
+        "merger 1 a share",
+        "cash dividend 1 a share",
+        "delisting 1 a share",
+    }
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("kind", ["split", "cash_dividend", "rename"])
+def test_an_order_of_the_next_day_is_none_of_the_day_that_the_venue_is_still_on(kind, seed):
+    params, items = decision_case.desk_params(), ordered(Days(kind, raw=True))
+
+    apart = Apart(params, items(1_800, 64, None), items(1_800, 999, None), seed)
+    found = apart.run()
+
+    assert found == inside(items(1_800, 64, None), params)
+    assert len(found["oms.executions"]) > 50

@@ -21,12 +21,14 @@ from connectors.kafka.client import KafkaCluster, Place, Watch, consumer_of
 from connectors.kafka.codec import KafkaCodec
 from connectors.kafka.tails import edges_of, read_to_end
 from connectors.lake.codec import END_OF_INPUT, record_rows
+from connectors.lake.digest import digests
 from connectors.lake.lanes import Records
-from connectors.lake.schemas import DECISIONS, HEALTH, MARKET
+from connectors.lake.schemas import ACTIONS, DECISIONS, HEALTH, MARKET
 from connectors.postgres.connection import desk_engine
 from connectors.relational.models import journal_metadata
 from flows.stages import OF_A_LYING_VENUE
 from tests.lake_objects import mirrored
+from tests.served.online_database import let_go, taken
 from tests.served.points import points_compared
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -40,10 +42,40 @@ def command(*words):
     return [sys.executable, "-c", ITA, *words]
 
 
-class ServedDesk:
-    """The workers of one desk; `own` goes before its topics and keys, and names its database and bucket."""
+@contextmanager
+def initialised(request, desk):
+    """Set up a desk for a test, which needs every server; close it in the end."""
+    for server in ("kafka", "influx", "s3", "postgres", "redis"):
+        request.getfixturevalue(server)
+    desk.init()
+    yield desk
+    desk.close()
 
-    def __init__(self, own, folder, source, *, speed=0.0, redis_database=3, shards=("0-3",), servers=None):
+
+class ServedDesk:
+    """The workers of one desk; `own` goes before its topics and keys, and names its database and bucket.
+
+    `init` takes a database of Redis for it, where `redis_database` gives none, and `close` lets go of that.
+    All workers are given `config`, those of market data `actions` and `against`, too, where there are any.
+    """
+
+    def __init__(
+        self,
+        own,
+        folder,
+        source,
+        *,
+        speed=0.0,
+        redis_database=None,
+        shards=("0-3",),
+        servers=None,
+        config=None,
+        actions=None,
+        against=None,
+    ):
+        self.configured = ("--config", str(config)) if config else ()
+        self.actions = ("--actions", str(actions)) if actions else ()
+        self.against = ("--against", against) if against else ()
         self.own, self.folder, self.source, self.speed = own, folder, source, speed
         self.environment = {
             **os.environ,
@@ -51,10 +83,10 @@ class ServedDesk:
             "ITA_S3__PREFIX": f"{own}/",
             "ITA_POSTGRES__DATABASE": own,
             "ITA_INFLUX__BUCKET": own,
-            "ITA_REDIS__DATABASE": str(redis_database),
             **(servers or {}),
         }
-        self.workers = {}
+        self.redis_database, self.has_taken = redis_database, False
+        self.workers, self.metrics = {}, {}
         self.commands = {f"market-data-{part}": self._market(part) for part in shards}
         self.commands["decisions"] = ("decisions",)
         self.commands["execution"] = ("execution",)
@@ -62,14 +94,15 @@ class ServedDesk:
         self.folder.mkdir(parents=True, exist_ok=True)
 
     def _market(self, part):
-        return ("market-data", "--source", self.source, "--speed", str(self.speed), "--shards", part)
+        source = ("--source", self.source, *self.actions, *self.against, "--speed", str(self.speed))
+        return ("market-data", *source, "--shards", part)
 
     @contextmanager
     def environ(self):
         """Be in the environment of the workers, without what others have set since."""
         kept = dict(os.environ)
         os.environ.clear()
-        os.environ.update(self.environment)
+        os.environ.update(self.settings())
         try:
             yield
         finally:
@@ -80,16 +113,24 @@ class ServedDesk:
         with self.environ():
             return read_servers()
 
+    def settings(self):
+        """Return the environment of the workers."""
+        database = {} if self.redis_database is None else {"ITA_REDIS__DATABASE": str(self.redis_database)}
+        return {**self.environment, **database}
+
     def init(self):
+        if self.redis_database is None:
+            self.redis_database, self.has_taken = taken(self.servers().redis, self.own), True
         subprocess.run(
-            command("stack", "init"), check=True, env=self.environment, cwd=ROOT, capture_output=True
+            command("stack", "init"), check=True, env=self.settings(), cwd=ROOT, capture_output=True
         )
 
     def start(self, name):
-        words = command("run", *self.commands[name], "--out", str(self.folder), "--metrics-port", "0")
+        where = ("--out", str(self.folder), "--metrics-port", str(self.metrics.get(name, 0)))
+        words = command("run", *self.commands[name], *self.configured, *where)
         with (self.folder / f"{name}.log").open("ab") as log:
             self.workers[name] = subprocess.Popen(
-                words, env=self.environment, cwd=ROOT, stdout=log, stderr=log
+                words, env=self.settings(), cwd=ROOT, stdout=log, stderr=log
             )
 
     def start_all(self):
@@ -139,11 +180,13 @@ class ServedDesk:
             if process.poll() is None:
                 process.kill()
                 process.wait()
+        if self.has_taken:
+            let_go(self.servers().redis, self.redis_database, self.own)
 
     def replayed(self, source):
         """Replay a source of this desk; return the summary."""
-        words = command("replay", source, "--json")
-        done = subprocess.run(words, check=True, env=self.environment, cwd=ROOT, capture_output=True)
+        words = command("replay", source, *self.configured, "--json")
+        done = subprocess.run(words, check=True, env=self.settings(), cwd=ROOT, capture_output=True)
         return json.loads(done.stdout)
 
     def lake(self, into):
@@ -216,11 +259,17 @@ def topic_rows(lake, topic):
     )
 
 
-def embedded_replay(source, out):
-    """Replay the same source embedded; return its summary."""
-    words = command("replay", source, "--out", str(out), "--json")
+def embedded_replay(source, out, *others):
+    """Replay the same source embedded, with other words of the command; return its summary."""
+    words = command("replay", source, *others, "--out", str(out), "--json")
     done = subprocess.run(words, check=True, cwd=ROOT, capture_output=True)
     return json.loads(done.stdout)
+
+
+def compared_whole(desk, out):
+    """Return the counts of `all_compared`, and the digest of each topic that both runs have."""
+    total = all_compared(desk, out)
+    return total, {name: value for name, value in digests(desk.folder / "mirror").items() if name not in RAW}
 
 
 def all_compared(desk, out, partitions=4):
@@ -233,7 +282,7 @@ def all_compared(desk, out, partitions=4):
         if any(found[count] for count in ("missing", "twice", "different")):
             sys.stderr.write(f"{store} {topic}: {dict(found)}\n")
 
-    for topic in (*MARKET, HEALTH, *DECISIONS):
+    for topic in (*MARKET, HEALTH, ACTIONS, *DECISIONS):
         if topic in RAW or topic in OF_A_LYING_VENUE:
             continue
         expected = topic_rows(out / "lake", topic)

@@ -58,7 +58,7 @@ class Driver:
         self.ita("up", "--native", *SERVERS)
         subprocess.run(
             command("stack", "init", *SERVERS),
-            env={**self.stack, **self.desk.environment},
+            env={**self.stack, **self.desk.settings()},
             cwd=ROOT,
             check=True,
             stdout=sys.stderr,
@@ -109,6 +109,7 @@ def main(words, name, doc, port, options_of, made, driven):
     try:
         driver.begin()
         line, went_well = driven(driver, options)
+        sys.stderr.write(f"the day is over: {json.dumps(line)}\n")
         found = all_compared(driver.desk, out / "embedded")
     finally:
         driver.end()

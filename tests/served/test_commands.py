@@ -1,54 +1,26 @@
 """Commands to a served desk hold at once, in every store, over a kill of the worker, and in a replay of the run."""
 
-import subprocess
 import time
-from datetime import UTC, datetime
 
 import pytest
 
 from config.settings import DEFAULT
 from connectors.lake.digest import digests
 from connectors.lake.schemas import DECISIONS, HEALTH, MARKET
-from tests.served.desk import RAW, ROOT, ServedDesk, command, topic_rows
+from tests.served.commanding import said_to, wait_for
+from tests.served.desk import RAW, ServedDesk, initialised, topic_rows
 
 pytestmark = [pytest.mark.served, pytest.mark.slow, pytest.mark.xdist_group("served_desk")]
 SOURCE = "simulator:instruments=8,days=1,ticks=40000"
 SPEED = 400.0
 SLOW = 60.0
 """Slow enough that the session is still open when the commands have been given, on any machine."""
-PATIENCE_SECONDS = 180
-BEFORE_THE_DAY = datetime.min.replace(tzinfo=UTC)
 
 
 @pytest.fixture
 def desk(request, tmp_path, own):
-    for server in ("kafka", "influx", "s3", "postgres", "redis"):
-        request.getfixturevalue(server)
-    made = ServedDesk(own, tmp_path / "served", SOURCE, speed=SPEED, redis_database=4)
-    made.init()
-    yield made
-    made.close()
-
-
-def said_to(desk, *words, who="ann"):
-    """Give a command; return what was said of it."""
-    done = subprocess.run(
-        command(*words, "--who", who, "--wait", str(PATIENCE_SECONDS)),
-        env=desk.environment,
-        cwd=ROOT,
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    return done.stdout
-
-
-def wait_for(desk, topic, since=BEFORE_THE_DAY):
-    """Wait until a record of a topic is there that was known at `since` or later."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not (rows := desk.kafka_rows(topic, (0,))).height or rows["known_at"].max() < since:
-        assert time.monotonic() < deadline, {name: desk.said(name)[-500:] for name in desk.workers}
-        time.sleep(0.3)
+    with initialised(request, ServedDesk(own, tmp_path / "served", SOURCE, speed=SPEED)) as made:
+        yield made
 
 
 def test_a_kill_switch_and_new_limits_hold_live_and_in_a_replay_of_that_run(desk, tmp_path):

@@ -6,7 +6,7 @@ from influxdb_client import InfluxDBClient
 
 from connectors.relational.models import fields
 from domain.decisions import Quarantined
-from tests.served.desk import ServedDesk, topic_rows
+from tests.served.desk import ServedDesk, initialised, topic_rows
 
 pytestmark = [pytest.mark.served, pytest.mark.slow, pytest.mark.xdist_group("served_desk")]
 SOURCE = "simulator:instruments=2,days=1,ticks=4000"
@@ -17,12 +17,8 @@ PLACE = [name for name, _, _ in fields(Quarantined)].index("place")
 
 @pytest.fixture
 def desk(request, tmp_path, own):
-    for server in ("kafka", "influx", "s3", "postgres", "redis"):
-        request.getfixturevalue(server)
-    made = ServedDesk(own, tmp_path / "served", SOURCE, redis_database=5)
-    made.init()
-    yield made
-    made.close()
+    with initialised(request, ServedDesk(own, tmp_path / "served", SOURCE)) as made:
+        yield made
 
 
 def counted(desk):

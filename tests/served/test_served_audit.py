@@ -13,7 +13,7 @@ from connectors.audit.heads import read_heads
 from connectors.audit.rows import lines_of, segments
 from connectors.lake.schemas import DECISIONS
 from flows.stages import AUDIT, NOT_AUDITED, OF_A_LYING_VENUE
-from tests.served.desk import ServedDesk, embedded_replay
+from tests.served.desk import ServedDesk, embedded_replay, initialised
 
 pytestmark = [pytest.mark.served, pytest.mark.slow, pytest.mark.xdist_group("served_desk")]
 SOURCE = "simulator:instruments=2,days=1,ticks=6000"
@@ -23,12 +23,8 @@ PATIENCE_SECONDS = 400
 
 @pytest.fixture
 def desk(request, tmp_path, own):
-    for server in ("kafka", "influx", "s3", "postgres", "redis"):
-        request.getfixturevalue(server)
-    made = ServedDesk(own, tmp_path / "served", SOURCE)
-    made.init()
-    yield made
-    made.close()
+    with initialised(request, ServedDesk(own, tmp_path / "served", SOURCE)) as made:
+        yield made
 
 
 def rows_of(folder):

@@ -5,9 +5,8 @@ import time
 
 import pytest
 
-from connectors.lake.digest import digests
 from connectors.lake.schemas import DECISIONS
-from tests.served.desk import RAW, ServedDesk, all_compared, embedded_replay
+from tests.served.desk import ServedDesk, compared_whole, embedded_replay, initialised
 
 pytestmark = [pytest.mark.served, pytest.mark.slow, pytest.mark.xdist_group("served_desk")]
 SOURCE = "simulator:instruments=4,days=1,ticks=20000"
@@ -21,18 +20,13 @@ def embedded(tmp_path_factory):
 
 @pytest.fixture
 def desk(request, tmp_path, own):
-    for server in ("kafka", "influx", "s3", "postgres", "redis"):
-        request.getfixturevalue(server)
-    made = ServedDesk(own, tmp_path / "served", SOURCE)
-    made.init()
-    yield made
-    made.close()
+    with initialised(request, ServedDesk(own, tmp_path / "served", SOURCE)) as made:
+        yield made
 
 
 def assert_every_store_holds(desk, embedded):
     out, summary = embedded
-    total = all_compared(desk, out)
-    found = {topic: value for topic, value in digests(desk.folder / "mirror").items() if topic not in RAW}
+    total, found = compared_whole(desk, out)
 
     assert total["records"] > 2 * sum(
         summary["counts"][topic] for topic in (*DECISIONS, "market.bars") if topic in summary["counts"]

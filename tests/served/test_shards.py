@@ -33,7 +33,8 @@ def make_desk(request, own):
     made = []
 
     def make(folder, *shards, speed=0.0):
-        made.append(ServedDesk(own, folder, SOURCE, speed=speed, redis_database=5, shards=shards))
+        shared = made[0].redis_database if made else None
+        made.append(ServedDesk(own, folder, SOURCE, speed=speed, redis_database=shared, shards=shards))
         if len(made) == 1:
             made[0].init()
         return made[-1]

@@ -32,7 +32,7 @@ class Left:
             archive.extractall(folder, filter="data")
         self.folder = folder
         self.about = json.loads((folder / "about.json").read_text())
-        self.desk = ServedDesk(own, folder / "served", self.about["source"], redis_database=6)
+        self.desk = ServedDesk(own, folder / "served", self.about["source"])
         for name, words in self.desk.commands.items():
             self.desk.commands[name] = (*words, "--config", str(folder / "config"))
         self.desk.init()

@@ -7,7 +7,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from connectors.kafka.claims import TOPIC, Word
+from connectors.kafka.claims import Word, topic_of
 from connectors.kafka.client import Place, Watch, consumer_of
 from connectors.kafka.codec import KafkaCodec
 from connectors.kafka.tails import edges_of, partitions_of, read_to_end
@@ -61,5 +61,9 @@ def ends_of(cluster, topic, partitions):
 
 
 def words_of(cluster):
-    """Return what workers have said of their claims, in order."""
-    return [msgspec.json.decode(message.value(), type=Word) for _, message in messages_of(cluster, TOPIC)]
+    """Return what workers have said of their claims, in order of those of their kind."""
+    return [
+        msgspec.json.decode(message.value(), type=Word)
+        for kind in ("market-data", "decisions", "execution", "sinks")
+        for _, message in messages_of(cluster, topic_of(kind))
+    ]

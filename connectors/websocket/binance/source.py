@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from connectors.websocket.combined_streams import STEPS, answer, subscriptions, trade_pages
+from connectors.websocket.combined_streams import STEPS, answer, candle_pages, subscriptions, trade_pages
 from connectors.websocket.listing import Listing
 from connectors.websocket.venue import Venue
 
@@ -18,5 +18,6 @@ VENUE = Venue(
     book_path=lambda symbol: f"/api/v3/depth?symbol={symbol}&limit=1000",
     listing=Listing("/api/v3/exchangeInfo", "symbols.*", "symbol", *STEPS),
     history=trade_pages("/api/v3/aggTrades"),
+    candles=candle_pages("/api/v3/klines"),
     requests_per_second=2.0,
 )

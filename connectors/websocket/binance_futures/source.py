@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from connectors.websocket.combined_streams import STEPS, answer, subscriptions, trade_pages
+from connectors.websocket.combined_streams import STEPS, answer, candle_pages, subscriptions, trade_pages
 from connectors.websocket.listing import Listing
 from connectors.websocket.venue import Venue
 
@@ -18,5 +18,6 @@ VENUE = Venue(
     book_path=lambda symbol: f"/fapi/v1/depth?symbol={symbol}&limit=1000",
     listing=Listing("/fapi/v1/exchangeInfo", "symbols.*", "symbol", *STEPS),
     history=trade_pages("/fapi/v1/aggTrades"),
+    candles=candle_pages("/fapi/v1/klines"),
     requests_per_second=2.0,
 )

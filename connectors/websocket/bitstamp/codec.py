@@ -14,11 +14,13 @@ from connectors.websocket.bitstamp.symbols import instrument_name
 from connectors.websocket.columns import BUY, SELL, Columns, NoticeKind
 from connectors.websocket.fields import MICROSECOND, Shape
 from connectors.websocket.frames import Block, FrameCodec, Reader, Route
+from connectors.websocket.keys import Cut
 from connectors.websocket.levels import PAIR, two_sides
+from connectors.websocket.readers import TradePaths, trade_reader
 from features.depth_book import Event, Rule
 
 _BOOK_PATH = "/api/v2/order_book/"
-_TRADE = Shape("data.microtimestamp", "data.price", "data.amount", "data.type", "data.id")
+_TRADE = TradePaths("data.microtimestamp", "data.price", "data.amount", "data.type", "data.id", counted=True)
 
 _EVENTS = {
     "bts:subscription_succeeded": NoticeKind.ACKNOWLEDGED,
@@ -44,18 +46,17 @@ class Codec(FrameCodec):
     """Frames of the second version of Bitstamp's websocket."""
 
     rule = Rule.NEWER
+    key = Cut(mark=b'"channel":"', last=True)
+    order = ("data", "channel", "event")
 
     def __init__(self, names: Sequence[str] | None = None) -> None:
         super().__init__(names, instrument_name)
-
-    def _key(self, text: bytes) -> bytes:
-        return text[text.rfind(b'"channel":"') + 11 :]
 
     def _route(self, key: bytes) -> Route | None:
         channel, _, event = key.decode().partition('","event":"')
         kind, _, pair = channel.rpartition("_")
         readers: dict[str, Reader] = {
-            "live_trades": _trades,
+            "live_trades": _TRADES,
             "diff_order_book": _DIFFERENCES,
             "order_book": _SNAPSHOTS,
         }
@@ -85,14 +86,6 @@ class Codec(FrameCodec):
             columns.notice(number, NoticeKind.UNUSED, address)
 
 
-def _trades(block: Block) -> None:
-    fields = block.fields(_TRADE)
-    at = fields.instants("data.microtimestamp", unit=MICROSECOND)
-    side = fields.chosen("data.type", {"0": BUY, "1": SELL})
-    numbers = fields.floats("data.price"), fields.floats("data.amount"), side
-    block.trades(fields, at, numbers, fields.integers("data.id").tolist())
-
-
 def _books(kind: Event, at: str, shape: Shape, block: Block) -> None:
     fields = block.fields(shape)
     instants = fields.instants(f"{at}microtimestamp", unit=MICROSECOND)
@@ -106,5 +99,6 @@ def _reader(kind: Event, at: str) -> Reader:
     return partial(_books, kind, at, Shape(f"{at}microtimestamp", *lists, lists=lists, row=PAIR))
 
 
+_TRADES = trade_reader(_TRADE, MICROSECOND, {"0": BUY, "1": SELL})
 _DIFFERENCES, _SNAPSHOTS = _reader(Event.DIFFERENCE, "data."), _reader(Event.SNAPSHOT, "data.")
 _ANSWERS = _reader(Event.SNAPSHOT, "")

@@ -8,9 +8,12 @@ from collections.abc import Sequence
 
 import msgspec
 
+from connectors.websocket.candle_pages import CandlePages
+from connectors.websocket.fields import SECOND
 from connectors.websocket.listing import Listing
 from connectors.websocket.venue import Answer, Subscription, Venue, confirmed
 
+INTERVALS = (60, 180, 300, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400)
 CHANNELS = {"trades": "live_trades", "depth": "diff_order_book"}
 
 
@@ -60,6 +63,14 @@ VENUE = Venue(
     book_path=lambda symbol: f"/api/v2/order_book/{symbol}",
     listing=Listing(
         "/api/v2/trading-pairs-info/", "*", "url_symbol", "counter_decimals", "base_decimals", places=True
+    ),
+    candles=CandlePages(
+        {seconds: str(seconds) for seconds in INTERVALS},
+        lambda symbol, word, first, last: (
+            f"/api/v2/ohlc/{symbol}/?step={word}&limit=1000&start={first // SECOND}&end={last // SECOND}"
+        ),
+        ("timestamp", "open", "high", "low", "close", "volume"),
+        rows="rows.data.ohlc",
     ),
     ping='{"event":"bts:heartbeat"}',
     messages_per_second=20.0,

@@ -2,7 +2,7 @@
 
 Of the second version, a level that is deleted or updated must stand and one that is inserted must not: a book where
 that does not hold has lost a message, which the cross sequence alone, growing in steps of any size, would not tell. The
-fifth version gives new sizes only.
+fifth version gives new sizes only, and counts the messages of a topic in `u`; each begins again with a snapshot.
 """
 
 from collections.abc import Sequence
@@ -11,10 +11,12 @@ import msgspec
 import numpy as np
 
 from connectors.websocket.bybit.symbols import instrument_name
-from connectors.websocket.columns import BUY, SELL, NoticeKind
+from connectors.websocket.columns import BUY, NO_ID, SELL, NoticeKind
 from connectors.websocket.fields import MICROSECOND, MILLISECOND, Shape
 from connectors.websocket.frames import Block, Damaged, FrameCodec, Reader, Route
+from connectors.websocket.keys import Cut
 from connectors.websocket.levels import PAIR, sided, two_sides
+from connectors.websocket.readers import TradePaths, trade_reader
 from features.depth_book import Event, Rule
 from features.depth_levels import ANY, DELETE, INSERT, UPDATE
 
@@ -31,11 +33,10 @@ _LISTS = tuple(_CHANGES)
 _OLD_LEVEL = Shape("price", "side", optional=("size",))
 _OLD_BOOK = Shape("type", "cross_seq", "timestamp_e6", optional=_LISTS, lists=_LISTS, row=_OLD_LEVEL)
 _BOOK = Shape(
-    "type", "data.b", "data.a", "data.seq", "ts", optional=("cts",), lists=("data.b", "data.a"), row=PAIR
+    "type", "data.b", "data.a", "data.u", "ts", optional=("cts",), lists=("data.b", "data.a"), row=PAIR
 )
-_OLD_TRADE = Shape("trade_time_ms", "side", "size", "price", "trade_id")
-_OLD_TRADES = Shape("data", lists=("data",), row=_OLD_TRADE)
-_TRADES = Shape("data", lists=("data",), row=Shape("T", "S", "v", "p", "i"))
+_OLD_TRADE = TradePaths("trade_time_ms", "price", "size", "side", "trade_id")
+_TRADE = TradePaths("T", "p", "v", "S", "i")
 _KINDS = {"snapshot": float(Event.SNAPSHOT), "delta": float(Event.DIFFERENCE)}
 
 
@@ -53,28 +54,23 @@ class Codec(FrameCodec):
     """Frames of linear and inverse contracts."""
 
     rule = Rule.TYPED
+    key = Cut(head=10, quoted=True)
+    order = ("topic",)
 
     def __init__(self, names: Sequence[str] | None = None) -> None:
         super().__init__(names, instrument_name)
 
-    def _key(self, text: bytes) -> bytes:
-        return text[: text.find(b'"', 10)]
-
     def _route(self, key: bytes) -> Route | None:
         if not key.startswith(_START):
             return None
-        topic = key[len(_START) :].decode()
+        topic = key[len(_START) : -1].decode()
         channel, _, symbol = topic.rpartition(".")
-        readers: dict[str, Reader] = {
-            "orderBookL2_25": _old_books,
-            "orderBookL2": _old_books,
-            "orderBookL2_200": _old_books,
-            "trade": _old_trades,
-            "publicTrade": _trades,
-            "orderbook": _books,
-        }
-        reader = readers.get(channel.partition(".")[0])
-        return Route(lambda block: block.unused(topic)) if reader is None else self.route_to(reader, symbol)
+        kind, _, depth = channel.replace("_", ".").partition(".")
+        if kind in _BOOKS and (depth.isdecimal() or not depth):
+            return self.book_to(_BOOKS[kind], symbol, key, int(depth or 25))
+        if channel in _TRADES:
+            return self.route_to(_TRADES[channel], symbol)
+        return Route(lambda block: block.unused(topic))
 
     def _said(self, text: bytes) -> tuple[NoticeKind, str]:
         said = _SAID(text)
@@ -106,19 +102,13 @@ def _old_books(block: Block) -> None:
 def _books(block: Block) -> None:
     fields = block.fields(_BOOK)
     at = fields.instants("cts", "ts", unit=MILLISECOND)
-    kind, last = fields.chosen("type", _KINDS), fields.integers("data.seq")
-    block.depth(fields, kind, at, two_sides(fields), last=last)
+    kind, last = fields.chosen("type", _KINDS), fields.integers("data.u")
+    before = np.where(kind == Event.SNAPSHOT, NO_ID, last - 1)
+    block.depth(fields, kind, at, two_sides(fields), last=last, previous=before)
 
 
-def _old_trades(block: Block) -> None:
-    fields = block.fields(_OLD_TRADES)
-    rows = fields.rows
-    numbers = rows.floats("price"), rows.floats("size"), rows.chosen("side", _SIDES)
-    block.trades(fields, rows.instants("trade_time_ms", unit=MILLISECOND), numbers, rows.texts("trade_id"))
-
-
-def _trades(block: Block) -> None:
-    fields = block.fields(_TRADES)
-    rows = fields.rows
-    numbers = rows.floats("p"), rows.floats("v"), rows.chosen("S", _SIDES)
-    block.trades(fields, rows.instants("T", unit=MILLISECOND), numbers, rows.texts("i"))
+_BOOKS: dict[str, Reader] = {"orderBookL2": _old_books, "orderbook": _books}
+_TRADES: dict[str, Reader] = {
+    name: trade_reader(paths, MILLISECOND, _SIDES, "data")
+    for name, paths in (("trade", _OLD_TRADE), ("publicTrade", _TRADE))
+}

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 
 import msgspec
 
+from connectors.websocket.candle_pages import CandlePages
+from connectors.websocket.fields import MILLISECOND
 from connectors.websocket.listing import Listing
 from connectors.websocket.venue import Answer, Subscription, Venue, confirmed
 
@@ -37,6 +39,18 @@ def subscriptions(symbols: Sequence[str], channels: Sequence[str]) -> tuple[Subs
     return tuple(made)
 
 
+def renewal(symbol: str) -> tuple[Subscription, ...]:
+    """Return the messages that leave the book of a symbol and join it again."""
+    topics = [f"{TOPICS['depth']}.{symbol}"]
+    made = []
+    for operation in ("unsubscribe", "subscribe"):
+        number = f"{operation} {symbol}"
+        made.append(
+            Subscription(json.dumps({"op": operation, "req_id": number, "args": topics}), frozenset({number}))
+        )
+    return tuple(made)
+
+
 def answer(frame: bytes) -> Answer | None:
     """Read the answer to a request."""
     if not frame.startswith(b'{"success"'):
@@ -52,12 +66,22 @@ VENUE = Venue(
     path=lambda _symbols, _channels: "/v5/public/linear",
     subscriptions=subscriptions,
     answer=answer,
+    renewal=renewal,
     listing=Listing(
         "/v5/market/instruments-info?category=linear&limit=1000",
         "result.list.*",
         "symbol",
         "priceFilter.tickSize",
         "lotSizeFilter.qtyStep",
+    ),
+    candles=CandlePages(
+        {60 * minutes: str(minutes) for minutes in (1, 3, 5, 15, 30, 60, 120, 240, 360, 720)} | {86400: "D"},
+        lambda symbol, word, first, last: (
+            f"/v5/market/kline?category={'inverse' if symbol.endswith('USD') else 'linear'}&symbol={symbol}"
+            f"&interval={word}&start={first // MILLISECOND}&end={last // MILLISECOND}&limit=1000"
+        ),
+        unit=MILLISECOND,
+        rows="rows.result.list",
     ),
     ping='{"op":"ping"}',
     ping_seconds=20.0,

@@ -13,20 +13,22 @@ from connectors.websocket.coinbase.symbols import instrument_name
 from connectors.websocket.columns import BUY, SELL, NoticeKind
 from connectors.websocket.fields import ISO, Shape
 from connectors.websocket.frames import Block, Damaged, FrameCodec, Reader, Route
+from connectors.websocket.keys import Cut
 from connectors.websocket.levels import PAIR, sided, two_sides
+from connectors.websocket.readers import TradePaths, quote_reader, trade_reader
 from features.depth_book import Event, Rule
 
-_PRODUCT = b'"product_id":"'
 _UPDATE = Shape("changes", "time", lists=("changes",), row=Shape("1", "2", "0"))
 _SNAPSHOT = Shape("bids", "asks", optional=("time",), lists=("bids", "asks"), row=PAIR)
-_MATCH = Shape("trade_id", "side", "size", "price", "time")
-_TICKER = Shape("best_bid", "best_ask", optional=("best_bid_size", "best_ask_size", "time"))
+_MATCH = TradePaths("time", "price", "size", "side", "trade_id", counted=True)
+_BEST = ("best_bid", "best_bid_size", "best_ask", "best_ask_size")
 _NOTICES = {
     "heartbeat": NoticeKind.HEARTBEAT,
     "subscriptions": NoticeKind.ACKNOWLEDGED,
     "status": NoticeKind.STATUS,
     "error": NoticeKind.REFUSED,
     "last_match": NoticeKind.UNUSED,
+    **dict.fromkeys(("received", "open", "done", "change", "activate", "auction"), NoticeKind.UNUSED),
 }
 
 
@@ -44,19 +46,17 @@ class Codec(FrameCodec):
     """Frames of the exchange feed."""
 
     rule = Rule.NONE
+    key = Cut(head=16, mark=b'"product_id":"')
+    order = ("type", "product_id")
 
     def __init__(self, names: Sequence[str] | None = None) -> None:
         super().__init__(names, instrument_name)
 
-    def _key(self, text: bytes) -> bytes:
-        at = text.find(_PRODUCT) + len(_PRODUCT)
-        return text[:16] + text[at : text.find(b'"', at)]
-
     def _route(self, key: bytes) -> Route | None:
         readers: dict[bytes, Reader] = {
             b'{"type":"l2updat': _updates,
-            b'{"type":"match",': _matches,
-            b'{"type":"ticker"': _tickers,
+            b'{"type":"match",': _MATCHES,
+            b'{"type":"ticker"': _TICKERS,
             b'{"type":"snapsho': _snapshots,
         }
         reader = readers.get(key[:16])
@@ -82,16 +82,5 @@ def _snapshots(block: Block) -> None:
     block.depth(fields, Event.SNAPSHOT, at, two_sides(fields))
 
 
-def _matches(block: Block) -> None:
-    fields = block.fields(_MATCH)
-    side = fields.chosen("side", {"sell": BUY, "buy": SELL})
-    numbers = fields.floats("price"), fields.floats("size"), side
-    ids = fields.integers("trade_id").tolist()
-    block.trades(fields, fields.instants("time", unit=ISO), numbers, ids)
-
-
-def _tickers(block: Block) -> None:
-    fields = block.fields(_TICKER)
-    at = fields.instants("time", unit=ISO, missing=0)
-    names = ("best_bid", "best_bid_size", "best_ask", "best_ask_size")
-    block.quotes(fields, at, [fields.floats(name) for name in names])
+_MATCHES = trade_reader(_MATCH, ISO, {"sell": BUY, "buy": SELL})
+_TICKERS = quote_reader(*_BEST, at="time", unit=ISO, sparse=True)

@@ -5,15 +5,18 @@
 
 import json
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 import msgspec
 
-from connectors.websocket.fields import ISO
+from connectors.websocket.candle_pages import CandlePages
+from connectors.websocket.fields import ISO, SECOND
 from connectors.websocket.listing import Listing
 from connectors.websocket.trade_pages import TradePages
 from connectors.websocket.venue import Answer, Subscription, Venue
 
 CHANNELS = {"trades": "matches", "quotes": "ticker", "depth": "level2_batch"}
+_LISTED = "subscriptions"
 
 
 class _Channel(msgspec.Struct):
@@ -39,6 +42,15 @@ def subscriptions(symbols: Sequence[str], channels: Sequence[str]) -> tuple[Subs
     return (Subscription(text, awaits),)
 
 
+def renewal(symbol: str) -> tuple[Subscription, ...]:
+    """Return the messages that leave the book of a product and join it again; each is answered with the whole list."""
+    asked = {"product_ids": [symbol], "channels": [CHANNELS["depth"]]}
+    return (
+        Subscription(json.dumps({"type": "unsubscribe", **asked}), frozenset({_LISTED})),
+        Subscription(json.dumps({"type": "subscribe", **asked}), frozenset({f"level2 {symbol}"})),
+    )
+
+
 def answer(frame: bytes) -> Answer | None:
     """Read the list of what is subscribed, or an error."""
     if not frame.startswith((b'{"type":"subscriptions"', b'{"type":"error"')):
@@ -46,7 +58,13 @@ def answer(frame: bytes) -> Answer | None:
     said = _decoder.decode(frame)
     if said.type == "error":
         return Answer(refused=f"{said.message}: {said.reason}")
-    return Answer(frozenset(f"{_kind(one.name)} {name}" for one in said.channels for name in one.product_ids))
+    joined = (f"{_kind(one.name)} {name}" for one in said.channels for name in one.product_ids)
+    return Answer(frozenset({_LISTED, *joined}))
+
+
+def iso_of(at: int) -> str:
+    """Return an instant (ns UTC) as an address has it, to the second."""
+    return datetime.fromtimestamp(at // SECOND, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _kind(name: str) -> str:
@@ -60,6 +78,7 @@ VENUE = Venue(
     rest_url="https://api.exchange.coinbase.com",
     subscriptions=subscriptions,
     answer=answer,
+    renewal=renewal,
     listing=Listing("/products", "*", "id", "quote_increment", "base_increment"),
     history=TradePages(
         "trade_id",
@@ -70,6 +89,14 @@ VENUE = Venue(
         before=lambda symbol, number: (
             f"/products/{symbol}/trades?limit=1000&after={number or ''}".removesuffix("&after=")
         ),
+    ),
+    candles=CandlePages(
+        {seconds: str(seconds) for seconds in (60, 300, 900, 3600, 21600, 86400)},
+        lambda symbol, word, first, last: (
+            f"/products/{symbol}/candles?granularity={word}&start={iso_of(first)}&end={iso_of(last)}"
+        ),
+        ("0", "3", "2", "1", "4", "5"),
+        page=300,
     ),
     messages_per_second=8.0,
 )

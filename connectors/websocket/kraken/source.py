@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 import msgspec
 
+from connectors.websocket.candle_pages import CandlePages
 from connectors.websocket.fields import SECOND
 from connectors.websocket.listing import Listing
 from connectors.websocket.trade_pages import TradePages
@@ -47,6 +48,15 @@ def subscriptions(symbols: Sequence[str], channels: Sequence[str]) -> tuple[Subs
     )
 
 
+def renewal(symbol: str) -> tuple[Subscription, ...]:
+    """Return the messages that leave the book of a pair and join it again."""
+    asked = {"pair": [symbol], "subscription": CHANNELS["depth"]}
+    return (
+        Subscription(json.dumps({"event": "unsubscribe", **asked}), frozenset({f"no book {symbol}"})),
+        Subscription(json.dumps({"event": "subscribe", **asked}), frozenset({f"book {symbol}"})),
+    )
+
+
 def answer(frame: bytes) -> Answer | None:
     """Read the status of a subscription."""
     if not frame.startswith(b"{") or b'"subscriptionStatus"' not in frame:
@@ -54,7 +64,8 @@ def answer(frame: bytes) -> Answer | None:
     said = _decoder.decode(frame)
     if said.status == "error":
         return Answer(refused=f"{said.errorMessage} ({said.pair})")
-    return confirmed(f"{said.subscription.name} {said.pair}") if said.status == "subscribed" else None
+    left = "no " if said.status == "unsubscribed" else ""
+    return confirmed(f"{left}{said.subscription.name} {said.pair}")
 
 
 VENUE = Venue(
@@ -63,6 +74,7 @@ VENUE = Venue(
     rest_url="https://api.kraken.com",
     subscriptions=subscriptions,
     answer=answer,
+    renewal=renewal,
     listing=Listing(
         "/0/public/AssetPairs", "result.*", "wsname", "pair_decimals", "lot_decimals", places=True
     ),
@@ -76,6 +88,16 @@ VENUE = Venue(
         since=lambda symbol, start, _stop: (
             f"/0/public/Trades?pair={quote(symbol, safe='')}&since={start - 1}"
         ),
+    ),
+    candles=CandlePages(
+        {60 * minutes: str(minutes) for minutes in (1, 5, 15, 30, 60, 240, 1440)},
+        lambda symbol, word, first, _last: (
+            f"/0/public/OHLC?pair={quote(symbol, safe='')}&interval={word}&since={first // SECOND - 1}"
+        ),
+        ("0", "1", "2", "3", "4", "6"),
+        rows="rows.result.*",
+        page=720,
+        latest=720,
     ),
     ping='{"event":"ping"}',
     requests_per_second=1.0,

@@ -1,16 +1,10 @@
 import os
 import shutil
-import socket
 
 import pytest
 
 from apps.stack.passwords import make_secrets
-
-
-def free_port():
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return taken.getsockname()[1]
+from tests.ports import free_port
 
 
 @pytest.fixture

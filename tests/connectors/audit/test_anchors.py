@@ -12,7 +12,7 @@ from connectors.audit.findings import Wrong
 from connectors.audit.heads import HEADS
 from connectors.audit.keys import PublicKeys
 from connectors.audit.log import AuditLog, Schedule
-from connectors.audit.rows import row_of
+from connectors.audit.rows import AuditDamaged, row_of
 from connectors.audit.s3_anchors import S3Place
 from connectors.audit.verification import verify
 from tests.connectors.audit.records import WRITER, append, lines, write_lines, written
@@ -45,6 +45,16 @@ def test_each_anchor_holds_the_hashes_of_the_rows_since_the_one_before_it(tmp_pa
     assert (second.first, list(second.rows)) == (26, hashes[25:])
     assert anchors_of(place, "run", WRITER) == [first, second]
     assert verify(tmp_path / "audit", WRITER, NOBODY, [first, second]).anchors == 2
+
+
+def test_a_log_that_is_one_row_short_of_its_head_is_not_anchored(tmp_path):
+    file, place = written(tmp_path / "audit", tmp_path, 25), FolderPlace(tmp_path / "elsewhere")
+    write_lines(file, lines(file)[:24])
+
+    with pytest.raises(AuditDamaged, match="fewer rows than its last head says, 25"):
+        anchor_head(place, tmp_path / "audit", WRITER, "run")
+
+    assert anchors_of(place, "run", WRITER) == []
 
 
 def test_an_anchor_in_a_folder_is_read_only_and_is_never_written_over(tmp_path):

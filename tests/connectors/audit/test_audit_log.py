@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from connectors.audit import log as log_module
-from connectors.audit import recent, rows, verification
+from connectors.audit import recent, rows, stretches
 from connectors.audit.heads import HEADS, read_heads
 from connectors.audit.keys import PublicKeys
 from connectors.audit.log import AuditBusy, AuditDiverged, AuditLog, Schedule
@@ -296,7 +296,7 @@ def test_a_head_that_a_killed_writer_left_torn_is_cut_off(folder, tmp_path, whol
 
 
 def test_a_check_reads_logs_that_are_larger_than_what_it_reads_at_once(folder, tmp_path, monkeypatch):
-    monkeypatch.setattr(verification, "READ_BYTES", 2_000)
+    monkeypatch.setattr(stretches, "READ_BYTES", 2_000)
     file = written(folder, tmp_path, 40)
     whole = verify(folder, WRITER, NOBODY)
     rows = lines(file)

@@ -103,6 +103,30 @@ def test_no_inclusion_proof_survives_a_change_of_leaf_place_size_path_or_root():
     assert not any(survived)
 
 
+def test_no_inclusion_proof_is_one_in_a_tree_of_another_depth_or_of_a_leaf_that_the_tree_has_not():
+    hashes = leaves(8)
+    tree = Tree(hashes)
+    path, root = tree.inclusion(0, 4), tree.root(4)
+
+    assert is_included(hashes[0], 0, 4, path, root)
+    assert not is_included(hashes[0], 0, 8, path, root)
+    assert not is_included(hashes[0], 1, 1, [], hashes[0])
+    assert not is_included(hashes[0], -1, 1, [], hashes[0])
+    assert not is_included(hashes[0], 0, 0, [], hashes[0])
+
+
+def test_no_consistency_proof_is_one_of_trees_of_other_sizes_or_of_nothing():
+    tree = Tree(leaves(16))
+    path, older, root = tree.consistency(3, 4), tree.root(3), tree.root(4)
+
+    assert is_consistent(3, 4, path, older, root)
+    assert not is_consistent(3, 8, path, older, root)
+    assert not is_consistent(4, 3, path, root, older)
+    assert not is_consistent(0, 4, path, tree.root(0), root)
+    assert not is_consistent(4, 4, path, root, root)
+    assert not is_consistent(3, 4, [], older, root)
+
+
 def test_no_consistency_proof_survives_a_rewritten_leaf_of_the_older_tree():
     hashes = leaves(40)
     tree = Tree(hashes)
@@ -126,5 +150,7 @@ def test_places_that_a_tree_has_not_are_refused():
         tree.consistency(0)
     with pytest.raises(ValueError, match="this tree has 5 leaves; one of 6 was asked for"):
         tree.root(6)
+    with pytest.raises(ValueError, match="this tree has 5 leaves; one of -1 was asked for"):
+        tree.root(-1)
     with pytest.raises(ValueError, match="a tree of 5 leaves has 2 full subtrees; 1 were given"):
         Frontier(5, [b""])

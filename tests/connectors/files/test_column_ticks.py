@@ -163,6 +163,29 @@ def test_conditions_sequence_and_reference_of_the_file_are_kept(tmp_path: Path) 
     assert ticks.known_at.tolist() == [START + 5, START + 9]
 
 
+@pytest.mark.parametrize("unit", [1, 1_000, 1_000_000, 1_000_000_000])
+@pytest.mark.parametrize("parquet", [False, True])
+def test_whole_numbers_are_times_in_the_unit_that_their_size_says(
+    unit: int, parquet: bool, tmp_path: Path
+) -> None:
+    at = [1_709_821_800_000_000_000 + second * SECOND for second in range(20)]
+    table = polars.DataFrame({"ts": [each // unit for each in at], "sym": "A", "px": 1.5, "qty": 2})
+    path = tmp_path / "ticks"
+    table.write_parquet(path) if parquet else table.write_csv(path)
+
+    ticks, malformed = read_whole(parquet_ticks(path) if parquet else csv_ticks(path))
+
+    assert not malformed
+    assert ticks.event_at.tolist() == at
+
+
+def test_milliseconds_since_midnight_are_no_time(tmp_path: Path) -> None:
+    (tmp_path / "ticks.csv").write_text("time,symbol,price,size\n" + "34200000,A,1,1\n" * 20)
+
+    with pytest.raises(SourceError, match="is no file of ticks: 20 of its first 20 rows cannot be read"):
+        csv_ticks(tmp_path / "ticks.csv")
+
+
 GOOD = "2024-03-07T14:30:0{n}Z,A,10,1,N,trade\n"
 
 

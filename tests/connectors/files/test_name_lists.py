@@ -78,9 +78,20 @@ def test_a_file_that_is_no_list_is_refused(tmp_path, text, said):
         read_lists(path)
 
 
-def test_a_list_that_is_not_there_is_refused(tmp_path):
-    with pytest.raises(NameFileError, match="cannot be read"):
+def test_a_list_that_is_not_there_is_refused_and_named_once(tmp_path):
+    with pytest.raises(NameFileError) as refused:
         read_lists(tmp_path / "no.csv")
+
+    assert str(refused.value) == f"{tmp_path / 'no.csv'} cannot be read: No such file or directory"
+
+
+def test_a_gzipped_list_with_changed_bytes_is_refused(tmp_path):
+    packed = bytearray(gzip.compress(SDN.encode()))
+    packed[10] = 0xFF
+    (tmp_path / "sdn.csv.gz").write_bytes(packed)
+
+    with pytest.raises(NameFileError, match=r"cannot be read: .*invalid block type"):
+        read_lists(tmp_path / "sdn.csv.gz")
 
 
 def test_names_to_screen_are_a_column_or_the_only_one(tmp_path):

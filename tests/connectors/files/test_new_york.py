@@ -61,6 +61,6 @@ def test_a_day_lasts_from_midnight_to_midnight_also_when_the_clock_changes(day: 
     assert stop - start == hours * HOUR
     assert days_of(np.array([start, stop - 1])) == (day,)
     assert days_of(np.array([start - 1, stop])) == (
-        str(np.datetime64(day) - 1),
-        str(np.datetime64(day) + 1),
+        str(np.datetime64(day) - np.timedelta64(1, "D")),
+        str(np.datetime64(day) + np.timedelta64(1, "D")),
     )

@@ -57,13 +57,13 @@ def test_a_folder_of_five_venues_is_one_source() -> None:
 
 
 @real_data
-def test_instruments_trade_in_the_steps_that_their_prices_have() -> None:
-    steps = {row.name: row.tick_size for row in open_source(f"recording:{COMBINED}").reference()}
+def test_instruments_trade_in_the_steps_that_their_prices_and_sizes_have() -> None:
+    reference = open_source(f"recording:{COMBINED}").reference()
 
-    assert steps == {
-        "BTC-USDT": Decimal("0.01"),
-        "BTC-USDT-PERP": Decimal("0.1"),
-        "ETH-USDT": Decimal("0.01"),
+    assert {row.name: (row.tick_size, row.unit) for row in reference} == {
+        "BTC-USDT": (Decimal("0.01"), Decimal("0.000001")),
+        "BTC-USDT-PERP": (Decimal("0.1"), Decimal("0.001")),
+        "ETH-USDT": (Decimal("0.01"), Decimal("0.00001")),
     }
 
 

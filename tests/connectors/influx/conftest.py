@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import pytest
 import urllib3
 
-from connectors.influx.writer import InfluxServer
+from connectors.influx.server import InfluxServer
 from tests.connectors.own_server import ROOT, OwnServer, absent
 
 READY_SECONDS = 60

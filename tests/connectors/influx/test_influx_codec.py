@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from connectors.influx.codec import body_of, escaped, lines_of
+from connectors.influx.codec import MEASUREMENTS, body_of, escaped, laned, lines_of
 from connectors.influx.health import OTHER, REASONS_MAX, HealthMeter
 from connectors.lake.codec import MarketCodec, Rows, record_rows
 from domain.instruments import Instrument, Universe
@@ -60,7 +60,7 @@ def test_a_position_is_a_point_of_positions_and_one_of_pnl() -> None:
 
     (positions,), (pnl,) = (lines.to_pylist() for lines in lines_of(record_rows("positions", [held])))
 
-    book = f"account=main,strategy=trend,instrument={held.symbol}"
+    book = f"account=main,instrument={held.symbol},strategy=trend"
     cost, mark = float(held.average_cost), float(held.mark)
     assert positions == f"positions,{book} quantity=3i,average_cost={cost!r},mark={mark:g} {held.event_at}\n"
     money = (
@@ -82,6 +82,34 @@ def test_the_body_is_the_lines_also_of_a_slice() -> None:
     assert whole.decode() == "".join(lines.to_pylist())
     assert middle.decode() == "".join(lines.to_pylist()[1:4])
     assert bytes(body_of(lines.slice(5))) == b""
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_lanes_hold_every_row_once_a_series_in_one_and_in_its_order(count: int) -> None:
+    rows = bars(101)
+    rows["instrument"] = np.arange(101) % 5 == 0
+    rows["interval"] = np.where(np.arange(101) % 3 == 0, 60, 1)
+    whole = CODEC.bars(rows)
+
+    lanes = [[line for lines in lines_of(lane) for line in lines.to_pylist()] for lane in laned(whole, count)]
+
+    (expected,) = lines_of(whole)
+    of_series = [{line.rsplit(" ", 2)[0] for line in lane} for lane in lanes]
+    assert sorted(line for lane in lanes for line in lane) == sorted(expected.to_pylist())
+    assert all(
+        [line for line in lane if line.startswith(series + " ")]
+        == [line for line in expected.to_pylist() if line.startswith(series + " ")]
+        for lane, found in zip(lanes, of_series, strict=True)
+        for series in found
+    )
+    assert max(map(len, lanes)) - min(map(len, lanes)) <= 101 - 101 // count
+
+
+def test_tags_stand_in_the_order_of_their_names() -> None:
+    for measurements in MEASUREMENTS.values():
+        for measurement in measurements:
+            names = [name for name, _ in measurement.tags]
+            assert names == sorted(names)
 
 
 @pytest.mark.parametrize(("given", "written"), [("a\nb 1", r"a\ b\ 1"), ("end\\", "end/"), ("\ud800", "?")])

@@ -10,8 +10,9 @@ import msgspec
 import numpy as np
 import pytest
 
+from connectors.influx.server import InfluxServer
 from connectors.influx.sink import InfluxPartition, InfluxSink
-from connectors.influx.writer import InfluxRefused, InfluxServer, Rejected
+from connectors.influx.writer import InfluxRefused, Rejected
 from connectors.lake.codec import END_OF_INPUT, MarketCodec
 from connectors.lake.lanes import Records, Refused
 from connectors.patience import GivenUp, Patience

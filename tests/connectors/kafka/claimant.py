@@ -1,6 +1,6 @@
 """A process that claims units and holds them: says `held` when it does, and why it ends.
 
-python -m tests.connectors.kafka.claimant BOOTSTRAP PREFIX HOST UNIT...
+python -m tests.connectors.kafka.claimant BOOTSTRAP PREFIX HOST KIND UNIT...
 """
 
 import os
@@ -21,9 +21,9 @@ def lost(words):
     os._exit(1)
 
 
-def main(bootstrap, prefix, host, *units):
+def main(bootstrap, prefix, host, kind, *units):
     cluster = KafkaCluster({"bootstrap.servers": bootstrap}, prefix)
-    Claim(cluster, units, Home(host, "/desk", host), known_dead=lambda _: False, lost=lost).take()
+    Claim(cluster, kind, units, Home(host, "/desk", host), known_dead=lambda _: False, lost=lost).take()
     say("held")
     threading.Event().wait()
 

@@ -1,6 +1,6 @@
 """Topics of their own on the broker for each test, and plain clients to write to and read them with."""
 
-import socket
+import os
 import subprocess
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from connectors.kafka.client import MESSAGE_BYTES_MAX, KafkaCluster
 from tests.connectors.deadline import until
+from tests.ports import free_port
 
 SCRIPT = Path(__file__).resolve().parents[3] / "infra" / "native" / "kafka.sh"
 
@@ -81,26 +82,28 @@ def broker(kafka):
 
 
 class MortalBroker(Broker):
-    """A broker of this test alone, which may be killed and started again."""
+    """A broker of this test alone, which may be killed and started again; clients come by `seen_at`, if it is given."""
 
-    def __init__(self, folder):
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self._port = free.getsockname()[1]
+    def __init__(self, folder, seen_at=None):
+        self.port = free_port()
         self._folder = folder
-        super().__init__(KafkaCluster({"bootstrap.servers": f"127.0.0.1:{self._port}"}, "mortal."))
+        address = f"127.0.0.1:{seen_at or self.port}"
+        self._environment = os.environ | ({"ITA_KAFKA_ADVERTISED": address} if seen_at else {})
+        super().__init__(KafkaCluster({"bootstrap.servers": address}, "mortal."))
 
     def _run(self, command, *arguments):
         with (self._folder / f"{command}.log").open("wb") as log:
             subprocess.run(
                 [SCRIPT, command, self._folder / "kafka", *arguments],
                 check=True,
+                env=self._environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
             )
 
     def start(self):
-        self._run("start", str(self._port))
+        self._run("start", str(self.port))
         until(self.ready)
 
     def kill(self):

@@ -1,5 +1,7 @@
 """What the desk writes to Kafka in these tests: rows that never change, in batches that do."""
 
+import threading
+
 import numpy as np
 
 from connectors.kafka.batches import Scored, streams_of
@@ -31,6 +33,18 @@ def part_of(broker, state=None, *, flow="desk", topics=TOPICS, partition=0, **se
     places = [Place(topic, partition) for topic in topics]
     writer = ShardWriter(broker.cluster, f"{flow}.0", places, KafkaCodec(), MARKET, state)
     return KafkaPartition(writer, **settings)
+
+
+def handing_over(part, rows):
+    """Return a thread that hands over positions 1 to before `rows`, and a list of the last that was taken."""
+    handed = [0]
+
+    def hand_over():
+        for row in range(1, rows):
+            part.write_batch([Records("positions", [position(row)])])
+            handed[0] = row
+
+    return threading.Thread(target=hand_over), handed
 
 
 def decoded(broker, topic, *, partition=0):

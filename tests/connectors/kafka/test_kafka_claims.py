@@ -11,11 +11,13 @@ from time import monotonic
 import msgspec
 import pytest
 
-from connectors.kafka.claims import SILENT_SECONDS, TOPIC, Claim, Home, UnitHeld, Word
+from connectors.kafka.claims import SILENT_SECONDS, Claim, Home, UnitHeld, Word, topic_of
 from tests.connectors.deadline import until
 
 pytestmark = pytest.mark.served
 
+KIND = "market-data"
+TOPIC = topic_of(KIND)
 ROOT = Path(__file__).resolve().parents[3]
 HERE = Home("here", "/desk/market-data-0", "1")
 THERE = Home("there", "/desk/market-data-0.1", "2")
@@ -28,7 +30,7 @@ def claims(broker):
 
 
 def claim(broker, home, *units, known_dead=lambda _: False, lost=lambda _: None):
-    return Claim(broker.cluster, units, home, known_dead=known_dead, lost=lost)
+    return Claim(broker.cluster, KIND, units, home, known_dead=known_dead, lost=lost)
 
 
 @contextmanager
@@ -41,7 +43,7 @@ def held(broker, home, *units, **settings):
 @contextmanager
 def elsewhere(broker, *units):
     """Hold units in a process of their own."""
-    words = (broker.cluster.client["bootstrap.servers"], broker.cluster.prefix, "elsewhere", *units)
+    words = (broker.cluster.client["bootstrap.servers"], broker.cluster.prefix, "elsewhere", KIND, *units)
     command = [sys.executable, "-m", "tests.connectors.kafka.claimant", *words]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         try:

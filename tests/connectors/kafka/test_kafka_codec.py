@@ -14,6 +14,7 @@ from domain.health import HealthState, market_health
 from domain.market import MarketBatch, select
 from tests.connectors.crash_flow import all_bars, all_ticks, position, verdict
 from tests.connectors.kafka.desk import MARKET, items_of
+from tests.operators.action_cases import action
 
 CODEC = KafkaCodec()
 
@@ -50,7 +51,7 @@ def test_columns_come_back_equal_and_name_no_instrument_that_they_do_not_hold():
 def test_a_scored_batch_comes_back_in_writable_columns():
     (_, scored, _) = items_of(5, 30)
 
-    (message,) = CODEC.messages(Part("scored", scored, scored.batch.watermark), (5, 5, 0, 0, 0, 0, 0), 0)
+    (message,) = CODEC.messages(Part("scored", scored, scored.batch.watermark), (5, 5, 0, 0, 0, 0, 0, 0), 0)
     back = _read("scored", message)
 
     np.testing.assert_array_equal(back.bars, scored.batch.bars)
@@ -64,15 +65,25 @@ def test_a_scored_batch_brings_its_health_back():
     said = market_health("A", HealthState.MUTE, "gone", source="feed", sequence=1, event_at=7, known_at=7)
     batch = MarketBatch(900, select(all_ticks(), slice(0, 5)), health=(said,))
 
-    (message,) = CODEC.messages(Part("scored", Scored(batch), 900), (0,) * 7, 0)
+    (message,) = CODEC.messages(Part("scored", Scored(batch), 900), (0,) * 8, 0)
 
-    assert dict(message.headers)["rows"] == "5,0,0,0,0,0,1"
+    assert dict(message.headers)["rows"] == "5,0,0,0,0,0,1,0"
     assert _read("scored", message).health == (said,)
+
+
+def test_a_scored_batch_brings_its_corporate_actions_back():
+    told = action("cash_dividend", "A", 700, known_at=7, amount="0.5")
+    batch = MarketBatch(900, select(all_ticks(), slice(0, 5)), actions=(told,))
+
+    (message,) = CODEC.messages(Part("scored", Scored(batch), 900), (0,) * 8, 0)
+
+    assert dict(message.headers)["rows"] == "5,0,0,0,0,0,0,1"
+    assert _read("scored", message).actions == (told,)
 
 
 def test_a_scored_batch_of_a_version_that_counted_six_streams_is_read():
     batch = MarketBatch(900, select(all_ticks(), slice(0, 5)))
-    (message,) = CODEC.messages(Part("scored", Scored(batch), 900), (0,) * 7, 0)
+    (message,) = CODEC.messages(Part("scored", Scored(batch), 900), (0,) * 8, 0)
     shorter = [(name, value[:11] if name in ("first", "rows") else value) for name, value in message.headers]
 
     back = _read("scored", message._replace(headers=shorter))
@@ -160,7 +171,7 @@ def test_an_end_mark_is_the_end_of_input():
 def test_pieces_of_a_batch_hold_every_row_once_and_only_the_last_says_how_far_they_reach():
     batch = MarketBatch(900, select(all_ticks(), slice(0, 3000)), all_bars()[:70])
     pieces = sliced(Scored(batch), 50_000)
-    made = [CODEC.messages(Part("scored", piece, 900), (0,) * 7, 300)[0] for piece in pieces]
+    made = [CODEC.messages(Part("scored", piece, 900), (0,) * 8, 300)[0] for piece in pieces]
 
     assert len(pieces) > 5
     np.testing.assert_array_equal(

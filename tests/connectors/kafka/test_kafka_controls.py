@@ -20,6 +20,8 @@ from tests.connectors.deadline import until
 
 pytestmark = pytest.mark.served
 NOTES = "execution.progress"
+LIST_BYTES = 900_000
+"""What `operators.party_screening` lets a packed list have at most."""
 CODEC = KafkaCodec({NOTES: Progress})
 
 
@@ -72,6 +74,26 @@ def test_what_holds_comes_first_then_that_all_was_read_then_every_change(broker)
     assert bytes.fromhex(items[1].details) == b"no command"
     assert items[2:] == [ControlsRead()]
     assert [each.command_id for each in later] == ["later"]
+
+
+def test_a_list_of_names_as_large_as_a_desk_takes_goes_over_the_topic_whole(broker):
+    broker.make("limits", "kill", cleanup_policy="compact")
+    held = Command(
+        command_id="list",
+        kind=ControlKind.SANCTIONS,
+        scope="list:SDN",
+        who="ann",
+        reason="x",
+        at=1,
+        details="".join(f"{number:06}" for number in range(LIST_BYTES // 6)),
+    )
+
+    put_value(broker.cluster, "limits", held.scope, msgspec.json.encode(held))
+    reader = reader_of(broker)
+    items = gathered(partial(taken, reader), ControlsRead())
+    reader.close()
+
+    assert items == [held, ControlsRead()]
 
 
 def test_a_broker_that_is_away_as_a_whole_makes_nothing_stale_and_is_followed_when_it_is_back(mortal_broker):

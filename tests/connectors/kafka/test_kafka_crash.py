@@ -15,7 +15,7 @@ from connectors.lake.lanes import Records
 from tests.connectors.crash_flow import position
 from tests.connectors.deadline import until
 from tests.connectors.kafka.crash_writer import ROWS
-from tests.connectors.kafka.desk import assert_rows, items_of, part_of
+from tests.connectors.kafka.desk import assert_rows, handing_over, items_of, part_of
 
 pytestmark = [pytest.mark.served, pytest.mark.slow]
 
@@ -87,15 +87,9 @@ def test_while_the_broker_is_away_the_flow_waits_and_nothing_is_dropped(mortal_b
     part = part_of(broker, topics=("positions",), weight_max=1_000)
     part.write_batch([Records("positions", [position(0)])])
     part.snapshot()
-    handed = [0]
-
-    def hand_over():
-        for row in range(1, 400):
-            part.write_batch([Records("positions", [position(row)])])
-            handed[0] = row
+    flow, handed = handing_over(part, 400)
 
     broker.stop()
-    flow = threading.Thread(target=hand_over)
     flow.start()
     flow.join(8)
     assert flow.is_alive()

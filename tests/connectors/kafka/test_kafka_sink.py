@@ -175,6 +175,35 @@ def test_rows_after_the_end_mark_are_refused(broker):
     part.close()
 
 
+def test_a_topic_that_two_kinds_of_items_feed_is_refused(broker):
+    broker.make("raw.trades", "raw.quotes")
+    part = part_of(broker, topics=("raw.trades", "raw.quotes"))
+    raw = items_of(0, 40)[0]
+    part.write_batch([raw])
+    part.snapshot()
+
+    part.write_batch([Rows("raw.trades", MARKET.ticks("raw", raw.ticks)[0].table)])
+
+    with pytest.raises(
+        ValueError, match=r"rows of raw.trades come as \(raw\) and as raw.trades; one of them"
+    ):
+        part.snapshot()
+    part.close()
+
+
+def test_an_end_that_comes_again_after_a_restart_is_one_mark(broker):
+    broker.make("positions")
+    state = None
+    for _ in range(2):
+        part = part_of(broker, state, topics=("positions",))
+        part.write_batch([Records("positions", [position(0)])] if state is None else [])
+        part.write_batch([END_OF_INPUT])
+        state = part.snapshot()
+        part.close()
+
+    assert len(broker.messages("positions")) == 2
+
+
 def test_a_missing_topic_and_one_that_was_not_named_are_refused(broker):
     with pytest.raises(KafkaRefused, match="`ita stack init` makes topics and partitions"):
         part_of(broker, topics=("positions",))
@@ -253,6 +282,40 @@ def test_a_writer_whose_producer_is_stuck_begins_again_with_new_ones(broker, mon
 
     assert max(producer.asked for producer in stuck) > 1
     assert_rows(broker, 50)
+
+
+class Slow(Stuck):
+    """A producer whose commits come through one message after the other."""
+
+    def __init__(self, real, messages):
+        super().__init__(real)
+        self.left = messages
+
+    def __len__(self):
+        return self.left
+
+    def commit_transaction(self, seconds):
+        self.left -= 1
+        if self.left:
+            super().commit_transaction(seconds)
+        self._real.commit_transaction(seconds)
+
+
+def test_a_writer_whose_messages_go_through_slowly_goes_on_with_them(broker, monkeypatch):
+    monkeypatch.setattr("connectors.kafka.transactions.INSIST_SECONDS", 1.0)
+    broker.make(*TOPICS)
+    part = part_of(broker)
+    transactions = part._writer._transactions
+    slow = [Slow(producer, 7) for producer in transactions._producers]
+    transactions._producers[:] = slow
+
+    part.write_batch(items_of(0, 20))
+    part.snapshot()
+
+    assert transactions._producers == slow
+    assert [producer.left for producer in slow].count(0) == 1
+    part.close()
+    assert_rows(broker, 20)
 
 
 def test_a_table_larger_than_a_message_may_be_is_split_and_stays_in_order(broker):

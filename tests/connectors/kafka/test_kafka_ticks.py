@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from connectors.files.lake_reference import Reference
 from connectors.files.lake_ticks import LakeTicks
 from connectors.files.open_source import open_source
 from connectors.kafka.client import Place
 from connectors.kafka.codec import KafkaCodec
 from connectors.kafka.sink import KafkaPartition, ShardWriter
 from connectors.kafka.ticks import KafkaTicks
+from connectors.kafka.told import Told
 from connectors.lake.codec import END_OF_INPUT, MarketCodec
 from connectors.lake.lanes import Raw
 from connectors.source import SourceError
@@ -86,7 +86,7 @@ def test_a_message_that_cannot_be_read_is_a_malformed_row_and_hides_no_other(bro
     _recorded(broker, simulated)
     broker.send("raw.trades", b"nothing of ours", partition=0)
 
-    source = KafkaTicks(broker.cluster, first=simulated.segments()[0], reference=Reference(universe))
+    source = KafkaTicks(broker.cluster, first=simulated.segments()[0], told=Told(universe))
 
     assert_same(read_whole(source)[0], read_whole(simulated)[0])
     assert source.reference() == universe

@@ -158,6 +158,54 @@ def test_a_file_that_cannot_be_made_stops_the_writer(tmp_path: Path) -> None:
     partition.close()
 
 
+def test_a_snapshot_forces_what_was_staged_since_the_last_one_to_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forced: list[str] = []
+    monkeypatch.setattr("connectors.lake.sink.synchronise", lambda path: forced.append(path.name))
+    partition = LakePartition(tmp_path, "0")
+
+    partition.write_batch([_rows(1), _rows(DAY)])
+    partition.snapshot()
+    first = sorted(forced)
+    forced.clear()
+    partition.snapshot()
+    partition.close()
+
+    assert first == ["0", "plain-1970-01-01-000000000000.arrows", "plain-1970-01-02-000000000001.arrows"]
+    assert forced == []
+
+
+def test_rows_that_were_staged_after_the_snapshot_are_gone_after_a_restart(tmp_path: Path) -> None:
+    partition = LakePartition(tmp_path, "0", durable=False)
+    partition.write_batch([_rows(1, 2)])
+    state = partition.snapshot()
+    partition.write_batch([_rows(3, 4 * DAY)])
+    partition.snapshot()
+    partition.close()
+
+    again = LakePartition(tmp_path, "0", state, durable=False)
+
+    assert [path.name for path in (tmp_path / ".staging" / "0").iterdir()] == [
+        "plain-1970-01-01-000000000000.arrows"
+    ]
+    again.write_batch([_rows(5), END_OF_INPUT])
+    again.close()
+    assert [rows["event_at"].cast(pl.Int64).to_list() for rows in _files(tmp_path).values()] == [[1, 2, 5]]
+
+
+def test_a_lake_whose_staged_rows_were_cut_short_by_one_byte_is_refused(tmp_path: Path) -> None:
+    partition = LakePartition(tmp_path, "0", durable=False)
+    partition.write_batch([_rows(1, 2)])
+    state = partition.snapshot()
+    partition.close()
+    staged = next((tmp_path / ".staging" / "0").iterdir())
+    staged.write_bytes(staged.read_bytes()[:-1])
+
+    with pytest.raises(LakeDamaged, match="2 rows are missing"):
+        LakePartition(tmp_path, "0", state, durable=False)
+
+
 def test_a_second_writer_of_a_shard_is_refused_and_one_of_another_shard_is_not(tmp_path: Path) -> None:
     first = LakePartition(tmp_path, "0")
 

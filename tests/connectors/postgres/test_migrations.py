@@ -1,5 +1,7 @@
 """Migrated tables are those of the models, the workers' role only adds and reads, other versions are refused."""
 
+from decimal import Decimal
+
 import psycopg
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -8,6 +10,7 @@ from alembic.runtime.migration import MigrationContext
 from connectors.postgres.connection import PostgresRefused, connected, desk_engine
 from connectors.postgres.migrations import SchemaRefused, check, current, head, upgrade
 from connectors.postgres.models import desk_metadata
+from connectors.postgres.reference import Reference
 from connectors.postgres.sink import PostgresPartition
 from tests.connectors.crash_flow import position
 from tests.connectors.postgres.conftest import Database
@@ -32,6 +35,24 @@ def test_an_upgrade_that_is_done_again_changes_nothing(empty: Database) -> None:
 
     assert before is None
     assert current(empty.owner) == current(empty.desk) == head()
+
+
+def test_instruments_of_step_0007_are_counted_in_whole_units_after_the_upgrade(database: Database) -> None:
+    database.execute("ALTER TABLE instruments DROP COLUMN unit")
+    database.execute("UPDATE alembic_version SET version_num = '0007'")
+    database.execute(
+        "INSERT INTO instruments (event_at, known_at, received_at, source, sequence, record_id, schema_version, "
+        "instrument, valid_from, issuer, tick_size, lot_size, multiplier, currency, calendar, tier, tradable) VALUES "
+        "(1, 1, 1, 'reference', 1, 'old', 1, 'ALFA', 1, 'Alfa plc', '0.01', 100, 1, 'USD', 'XNYS', 'liquid', true)"
+    )
+    with pytest.raises(SchemaRefused, match=r"tables of step 0007, this version needs .*`ita stack init`"):
+        Reference(database.desk)
+
+    upgrade(database.owner)
+
+    with Reference(database.desk) as reference:
+        found = [(each.record_id, each.lot_size, each.unit) for each in reference.instruments(1)]
+    assert found == [("old", 100, Decimal(1))]
 
 
 def test_an_upgrade_that_fails_leaves_nothing(empty: Database) -> None:

@@ -53,6 +53,25 @@ def _instrument(
     )
 
 
+def test_an_instrument_comes_back_with_the_unit_in_which_it_is_traded(database: Database) -> None:
+    coin = msgspec.structs.replace(_instrument(1, 5, 5, None, 10), unit=Decimal("0.00001"))
+    _write(database, [coin])
+
+    with Reference(database.desk) as reference:
+        found = reference.instruments(5)
+
+    assert found == [coin]
+    assert database.rows("SELECT unit FROM instruments") == [("0.00001",)]
+
+
+@pytest.mark.parametrize("unit", ["0", "-0.01", "NaN", "Infinity"])
+def test_a_unit_that_nothing_can_be_counted_in_is_refused(unit: str) -> None:
+    made = msgspec.structs.asdict(_instrument(1, 5, 5, None, 10)) | {"unit": Decimal(unit)}
+
+    with pytest.raises(ValueError, match=f"ALFA needs a unit above 0; {unit} was given"):
+        InstrumentVersion(**made)
+
+
 def test_records_come_back_equal_verdicts_with_every_check_in_order(database: Database) -> None:
     _write(database, [[verdict(row) for row in range(5)], position(3)], [])
 

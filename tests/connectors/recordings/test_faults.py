@@ -58,3 +58,12 @@ def test_a_setting_that_is_none_is_refused_with_what_is_allowed(setting, said):
         Faults([setting])
 
     assert str(refused.value) == said
+
+
+def test_what_is_due_to_a_channel_happens_to_no_other():
+    faults = Faults()
+    faults.have_next("drop", 2, "book:A")
+
+    found = [faults.hits(Fault.DROP, place, key) for place, key in enumerate(["book:B", "book:A"] * 3)]
+
+    assert found == [False, True, False, True, False, False]

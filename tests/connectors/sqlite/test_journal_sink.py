@@ -11,7 +11,7 @@ import pytest
 from connectors.relational.models import TABLES, journal_metadata
 from connectors.sqlite.journal import Journal, NoJournal
 from connectors.sqlite.sink import JournalBusy, JournalPartition, JournalRefused
-from domain.decisions import Breach, DecisionPoint
+from domain.decisions import Breach, DecisionPoint, Direction, Signal
 from domain.market import Malformed
 from domain.orders import (
     ExecType,
@@ -188,9 +188,9 @@ def test_a_journal_of_another_layout_is_neither_written_nor_read(path: Path) -> 
     connection.commit()
     connection.close()
 
-    with pytest.raises(JournalRefused, match="has layout 99, this version writes 3"):
+    with pytest.raises(JournalRefused, match="has layout 99, this version writes 4"):
         JournalPartition(path)
-    with pytest.raises(NoJournal, match="has layout 99, this version reads 3"):
+    with pytest.raises(NoJournal, match="has layout 99, this version reads 4"):
         Journal(path)
 
 
@@ -208,3 +208,24 @@ def test_every_decision_record_type_has_a_table_with_all_its_columns() -> None:
 
     assert Breach in TABLES
     assert OrderTerms not in TABLES
+
+
+def test_a_signal_of_a_bar_that_says_nothing_is_read_back(path: Path) -> None:
+    signal = Signal(
+        **envelope("signals", 1, 1000),
+        signal_id="s1",
+        strategy="trend",
+        symbol="AAA",
+        direction=Direction.FLAT,
+        score=None,
+        volatility=None,
+        reference_price=None,
+        bar_close_at=1000,
+        bar_version=0,
+        reason="outside_session",
+    )
+
+    _write(path, [signal])
+
+    with Journal(path) as journal:
+        assert journal.signal("s1") == signal

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from connectors.recordings.session_lines import SessionLine, Traffic, session_lines
+from tests.connectors.websocket.okx_session import okx_files
 
 SHARED = Path(__file__).parents[4] / "shared" / "data"
 PROTOCOL = SHARED / "ws_protocol"
@@ -26,6 +27,7 @@ FILES = {
     "bybit": sorted(PROTOCOL.glob("BYBIT.*.gz")),
     "coinbase": sorted(PROTOCOL.glob("COINBASE.*.gz")),
     "kraken": sorted(PROTOCOL.glob("KRAKEN.*.gz")),
+    "okx": okx_files(),
 }
 
 Levels = tuple[tuple[float, float], ...]
@@ -73,7 +75,7 @@ def lines_of(venue: str) -> tuple[SessionLine, ...]:
 
 def plain_lines(path: Path) -> Iterator[tuple[int, str, Any]]:
     """Yield receipt (ns), address and content of what a file holds that was received or answered."""
-    with gzip.open(path, "rt") as file:
+    with (gzip.open if path.suffix == ".gz" else open)(path, "rt") as file:
         for line in file:
             text = line.rstrip("\n")
             if found := re.fullmatch(r"(\d{19}) (\{.*)", text):
@@ -194,6 +196,21 @@ def _kraken(at: int, _address: str, message: Any) -> Iterator[NamedTuple]:
         bids, asks = parts.get("bs" if whole else "b", []), parts.get("as" if whole else "a", [])
         event_at = max(int(Decimal(row[2]) * 10**9) for row in bids + asks)
         yield PlainDepth(at, name, event_at, whole, -1, _levels(bids), _levels(asks))
+
+
+def _okx(at: int, _address: str, message: Any) -> Iterator[NamedTuple]:
+    channel, name = message["arg"]["channel"], message["arg"]["instId"]
+    for row in message.get("data", ()):
+        event_at = int(row["ts"]) * 10**6
+        if channel == "trades":
+            side = 1 if row["side"] == "buy" else -1
+            yield PlainTrade(at, name, event_at, float(row["px"]), float(row["sz"]), side)
+            continue
+        bids, asks = _levels(row["bids"]), _levels(row["asks"])
+        if channel == "bbo-tbt":
+            yield PlainQuote(at, name, event_at, (*bids[0], *asks[0]))
+        else:
+            yield PlainDepth(at, name, event_at, message["action"] == "snapshot", row["seqId"], bids, asks)
 
 
 def _dashed(symbol: str) -> str:

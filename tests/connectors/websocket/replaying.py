@@ -22,6 +22,8 @@ from connectors.websocket.connection import Connection, Patience, Plan
 from connectors.websocket.rest import Requests
 from connectors.websocket.venue import CHANNELS
 from connectors.websocket.venues import VENUES
+from tests.connectors.websocket.okx_session import SYMBOLS as OKX_SYMBOLS
+from tests.connectors.websocket.okx_session import okx_files
 
 DATA = Path(__file__).parents[4] / "shared" / "data"
 PROTOCOL = DATA / "ws_protocol"
@@ -43,8 +45,9 @@ SESSIONS = {
         [PROTOCOL / f"KRAKEN.{name}.gz" for name in ("0", "ws.48.0", "ws.49.0", "ws.50.0")],
         ("XMR/USD",),
     ),
+    "okx": (okx_files(), OKX_SYMBOLS),
 }
-"""For each venue files of one session, and symbols that are in it."""
+"""For each venue files of one session, and symbols that are in it; OKX's is made here and not recorded."""
 
 
 def session_of(name):

@@ -29,6 +29,8 @@ SAMPLES = {
     "coinbase": '{"type":"match","trade_id":7,"side":"buy","size":"2","price":"10.5","product_id":"BTC-USD",'
     '"time":"1970-01-01T00:00:00.003Z"}',
     "kraken": '[1,[["10.5","2","0.003","s","l",""]],"trade","XBT/USD"]',
+    "okx": '{"arg":{"channel":"trades","instId":"BTC-USDT"},"data":[{"instId":"BTC-USDT","tradeId":"7","px":"10.5",'
+    '"sz":"2","side":"sell","ts":"3","count":"1"}]}',
 }
 
 
@@ -163,6 +165,21 @@ def test_a_trade_at_an_impossible_price_is_refused(venue: str, price: str) -> No
             "no pair",
         ),
         ("kraken", '{"event":"systemStatus","status":"online"}', NoticeKind.STATUS, "online"),
+        ("okx", "pong", NoticeKind.HEARTBEAT, ""),
+        ("okx", '{"event":"error","code":"60018","msg":"no channel"}', NoticeKind.REFUSED, "no channel"),
+        ("okx", '{"event":"notice","code":"64008","msg":"closing soon"}', NoticeKind.STATUS, "closing soon"),
+        (
+            "okx",
+            '{"event":"subscribe","arg":{"channel":"books","instId":"BTC-USDT"},"connId":"a"}',
+            NoticeKind.ACKNOWLEDGED,
+            "books",
+        ),
+        (
+            "okx",
+            '{"arg":{"channel":"tickers","instId":"BTC-USDT"},"data":[]}',
+            NoticeKind.UNUSED,
+            "tickers BTC-USDT",
+        ),
     ],
 )
 def test_what_is_no_data_is_a_notice(venue: str, text: str, kind: NoticeKind, about: str) -> None:
@@ -191,4 +208,4 @@ def test_bybits_fifth_version_has_the_sizes_of_its_levels() -> None:
 
     row = row_of(frames, codec.names, lines, 0)
     sides = ((10.0, 1.0),), ((11.0, 0.0), (12.0, 4.0))
-    assert row == PlainDepth(10**9, "BTC-USDT-PERP", 8_000_000, False, 77, *sides)
+    assert row == PlainDepth(10**9, "BTC-USDT-PERP", 8_000_000, False, 2, *sides)

@@ -28,7 +28,9 @@ def test_every_message_of_the_session_arrives_once_and_in_order(name, tmp_path):
         got = capture.data(replay.session.manners)
 
         assert got == expected(replay, symbols)
-        assert capture.said() == ["subscribed"]
+        assert capture.said() == ["connected"]
+        begun = [line.traffic for line in capture.lines() if line.traffic is not Traffic.RECEIVED]
+        assert begun[:3] == [Traffic.CONNECTED, Traffic.NOTICED, Traffic.SENT]
 
 
 def is_within(part, whole):
@@ -142,7 +144,7 @@ def test_a_lost_connection_is_said_and_comes_back_with_all_subscriptions_and_fre
         until(lambda: replay.control()["joined"] == joined)
         noticed, manners = capture.noticed(), replay.session.manners
 
-        assert [notice["reason"].partition(";")[0] for notice in noticed[:3:2]] == ["subscribed"] * 2
+        assert [notice["reason"].partition(";")[0] for notice in noticed[:3:2]] == ["connected"] * 2
         assert noticed[1]["state"] == link
         assert words in noticed[1]["reason"]
         assert is_within(once(sequence_of(capture, replay, symbols)), expected(replay, symbols))
@@ -165,9 +167,9 @@ def test_a_refused_subscription_is_said_in_the_venues_words_and_tried_again(name
             until(lambda: capture.counts.link is Link.FRESH)
 
             assert capture.counts.refusals == 1
-            assert [notice["state"] for notice in capture.noticed()] == ["degraded", "gap"]
-            assert capture.said()[1] == "subscribed"
-            assert capture.noticed()[0]["reason"].startswith("the venue refuses a subscription: ")
+            assert [notice["state"] for notice in capture.noticed()] == ["gap", "degraded", "gap"]
+            assert capture.said()[::2] == ["connected"] * 2
+            assert capture.noticed()[1]["reason"].startswith("the venue refuses a subscription: ")
 
 
 @EACH

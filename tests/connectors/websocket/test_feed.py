@@ -262,6 +262,16 @@ def test_a_damaged_change_throws_its_book_away_where_nothing_else_would_show_it(
     assert [row.place for row in decoded.malformed] == [f"line {at + 1}"]
 
 
+def test_a_book_that_cannot_be_read_is_wanted_again() -> None:
+    snapshot = '{"type":"snapshot","product_id":"BTC-USD","asks":[["11.0","1.5"]],"bids":[["10.0","2.0"]]}'
+    feed = Feed("coinbase", ["BTC-USD", "ETH-USD"])
+
+    damaged, whole = feed.feed(lines(snapshot[:70])), feed.feed(lines(snapshot))
+
+    assert (damaged.snapshots_wanted, damaged.health, len(damaged.malformed)) == (("BTC-USD",), (), 1)
+    assert (whole.snapshots_wanted, [row.state for row in whole.health]) == ((), [HealthState.FRESH])
+
+
 def test_a_new_connection_forgets_the_books_and_the_transports_word_is_health() -> None:
     snapshot = kraken('{"as":[["11.0","1.50","1.1"]],"bs":[["10.0","2.00","1.1"]]}')
     said = SessionLine(Traffic.NOTICED, 10**18 + 7, "wss://x", b'{"state":"mute","reason":"silent for 9 s"}')

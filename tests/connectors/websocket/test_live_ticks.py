@@ -19,7 +19,7 @@ from domain.market import Kind, concatenate, empty_ticks, row_count
 from tests.connectors.websocket.replaying import SESSIONS, replayed, session_of, until
 
 EACH = pytest.mark.parametrize("name", sorted(SESSIONS))
-CHECKED = ("binance", "binance_futures", "kraken")
+CHECKED = ("binance", "binance_futures", "kraken", "okx")
 """Venues whose depth says by itself that something is missing."""
 
 
@@ -73,8 +73,12 @@ class Reading:
         return [row for chunk in self.chunks for row in chunk.malformed]
 
     @property
+    def health(self):
+        return [row for chunk in self.chunks for row in chunk.health]
+
+    @property
     def states(self):
-        return [row.state.value for chunk in self.chunks for row in chunk.health]
+        return [row.state.value for row in self.health]
 
     @property
     def trades(self):

@@ -22,6 +22,7 @@ PAIRS = [
     ("coinbase", "SKL-BTC", "SKL-BTC"),
     ("kraken", "BTC-EUR", "XBT/EUR"),
     ("kraken", "DOGE-BTC", "XDG/XBT"),
+    ("okx", "1INCH-USDT", "1INCH-USDT"),
 ]
 
 

@@ -94,7 +94,10 @@ class Desk:
         self.not_applicable: dict[str, str] = {}
         self.approvers: dict[str, Any] = {}
         self.state = ComplianceState()
-        figures = RiskFigures(NOW, *[Decimal(0)] * 2, *[{"ACME": Decimal(0), "OTHER": Decimal(0)}] * 2)
+        nothing = {"ACME": Decimal(0), "OTHER": Decimal(0)}
+        figures = RiskFigures(
+            NOW, Decimal(0), Decimal(0), nothing, nothing, {"1987": Decimal(0)}, {"1987": nothing}
+        )
         set_risk(self.state, "firm:firm", figures)
         hear(self.state, "XNAS", NOW, 3600 * SECOND)
         for scope in ("account:main", "firm:firm", "strategy:trend", "desk:equities"):

@@ -62,3 +62,13 @@ def test_what_takes_units_off_a_position_that_is_too_large_is_let_through(desk):
     approved(desk, position_max=300)
 
     assert desk.failures("PT-05", desk.intent(side=Side.SELL)) == []
+
+
+@pytest.mark.parametrize(("quantity", "fails"), [(99, False), (100, False), (101, True)])
+def test_a_position_beyond_the_scope_may_be_sold_to_its_last_share_and_not_beyond(desk, quantity, fails):
+    set_position(desk.state, "main", "trend", "equities", "ACME", 100)
+    desk.inputs["algorithms"][0]["position_max"] = 10
+
+    failures = desk.failures("PT-05", desk.intent(side=Side.SELL, order_qty=quantity))
+
+    assert failures == (["reject ALGO_SCOPE strategy:trend"] if fails else [])

@@ -47,6 +47,15 @@ def test_what_is_used_elsewhere_counts_from_the_instant_of_its_row_on(desk, used
     assert answer.ord_rej_reason == (25 if fails else None)
 
 
+def test_the_scope_that_is_named_is_the_one_that_has_used_the_largest_part_of_its_credit(desk):
+    desk.limit("credit", "account", 100_000)
+    desk.limit("credit", "firm", 20_000)
+
+    (answer,) = desk.check("PT-30")
+
+    assert (answer.scope, answer.measured, answer.limit) == ("firm:firm", 10_000.0, 20_000.0)
+
+
 def test_an_order_that_uses_no_more_credit_passes_although_the_limit_is_exceeded(desk):
     held(desk, "ACME", 300)
     desk.limit("credit", "account", 10_000)
@@ -68,6 +77,16 @@ def test_what_is_left_after_margin_is_at_least_the_buffer(desk, scope, buffer, f
     assert [(a.code, a.ord_rej_reason, a.measured) for a in failures] == (
         [("MARGIN", 25, 2500.0)] if fails else []
     )
+
+
+def test_the_scope_that_is_named_is_the_one_with_the_least_left_above_its_buffer(desk):
+    set_standing(desk.state, "account:main", Standing(Decimal(10_000), Decimal(0), Decimal(0)))
+    set_standing(desk.state, "firm:firm", Standing(Decimal(12_000), Decimal(0), Decimal(0)))
+    desk.limit("margin_buffer", "firm", 9_000)
+
+    (answer,) = desk.check("PT-31")
+
+    assert (answer.scope, answer.measured, answer.limit) == ("firm:firm", 9_500.0, 9_000.0)
 
 
 def test_an_order_that_needs_no_more_margin_passes_although_the_buffer_is_used(desk):

@@ -79,6 +79,15 @@ def test_a_position_can_be_sold_in_so_many_days_at_a_fifth_of_the_volume(small, 
     assert small.failures("PT-32") == failure
 
 
+@pytest.mark.parametrize("adv", [1_000, 300])
+def test_an_order_that_shortens_a_liquidation_passes_although_it_takes_too_long(small, adv):
+    held(small, "ACME", 600)
+    small.inputs["instruments"][0]["adv20"] = adv
+    small.limit("days_to_liquidate", "firm", 5, soft=1)
+
+    assert small.failures("PT-32", small.intent(side=Side.SELL)) == []
+
+
 @pytest.mark.parametrize(("shares", "fails"), [(6_667, False), (6_666, True)])
 def test_a_holding_above_4_5_per_cent_of_the_company_warns_of_the_filing(small, shares, fails):
     held(small, "ACME", 200)
@@ -87,6 +96,15 @@ def test_a_holding_above_4_5_per_cent_of_the_company_warns_of_the_filing(small, 
 
     assert small.failures("PT-32") == ([f"warn OWNERSHIP {SCOPE}"] if fails else [])
     assert small.failures("PT-32", small.intent(side=Side.SELL)) == []
+
+
+def test_a_sale_out_of_a_holding_above_the_share_to_be_filed_warns_of_nothing(small):
+    held(small, "ACME", 400)
+    small.inputs["instruments"][0]["shares_outstanding"] = 6_666
+    small.limit("ownership", "firm", "4.5")
+
+    assert small.failures("PT-32", small.intent(side=Side.SELL)) == []
+    assert small.failures("PT-32") == [f"warn OWNERSHIP {SCOPE}"]
 
 
 def test_a_holding_at_exactly_4_5_per_cent_passes(small):

@@ -41,6 +41,13 @@ def test_an_order_that_would_meet_an_own_resting_one_at_its_price_is_not_sent(de
     assert (answer.outcome.value, answer.code, answer.scope, answer.ord_rej_reason) == expected
 
 
+def test_an_order_that_is_replaced_is_not_met_by_what_stands_for_it(desk):
+    resting(desk)
+    market = desk.market(handling=Handling(replaces="rest"))
+
+    assert desk.failures("PT-41", desk.intent(price=Decimal(101)), market) == []
+
+
 def test_an_own_order_that_has_ended_is_met_no_more(desk):
     intent = resting(desk)
     settle(desk.state, desk.execution(intent, 0, OrdStatus.CANCELED))
@@ -133,6 +140,22 @@ def test_a_mandate_says_what_its_account_may_not_trade(desk, mandate, forbidden)
 
     assert (answer.code, answer.measured) == (("MANDATE", forbidden) if forbidden else ("", "allowed"))
     assert answer.ord_rej_reason == (0 if forbidden else None)
+
+
+@pytest.mark.parametrize(
+    ("mandate", "forbidden"),
+    [
+        ({"sectors_forbidden": "tobacco"}, "sector unknown"),
+        ({"countries_forbidden": "XX"}, "country unknown"),
+    ],
+)
+def test_a_mandate_that_forbids_sectors_or_countries_forbids_what_is_of_none_that_is_known(
+    desk, mandate, forbidden
+):
+    desk.inputs["mandates"] = [{"account": "main"} | mandate]
+    desk.inputs["instruments"] = []
+
+    assert desk.check("PT-43")[0].measured == forbidden
 
 
 @pytest.mark.parametrize(("side", "fails"), [(Side.SELL_SHORT, True), (Side.SELL, False), (Side.BUY, False)])

@@ -2,6 +2,7 @@
 
 import pytest
 
+from domain.decisions import Outcome
 from domain.market import SECOND
 from domain.orders import Side
 from operators.compliance_rules import KillMode
@@ -96,7 +97,19 @@ def test_a_kill_switch_that_could_stop_nothing_is_refused(desk, scope):
         set_kill(desk.state, scope, KillMode.BLOCK_NEW, desk.now, "drill")
 
 
-@pytest.mark.parametrize("position", range(5))
+@pytest.mark.parametrize(("over", "fails"), [(-1, False), (0, False), (1, True)])
+def test_profit_by_marks_that_are_older_than_its_own_bound_refuses(desk, over, fails):
+    marks = Watermarks(*[desk.now] * 5)._replace(profit_at=desk.now - 900 * SECOND - over)
+
+    answers = desk.check("PT-02", market=desk.market(watermarks=marks))
+
+    told = [(a.code, a.measured, a.limit, a.scope, a.ord_rej_reason) for a in answers]
+    assert told == (
+        [("RISK_STATE_STALE", pytest.approx(900.0), 900.0, "profit", 0)] if fails else [("", 0, 2, "", None)]
+    )
+
+
+@pytest.mark.parametrize("position", range(4))
 @pytest.mark.parametrize(("over", "fails"), [(-1, False), (0, False), (1, True)])
 def test_an_input_that_lags_more_than_two_seconds_refuses(desk, position, over, fails):
     marks = [desk.now] * 5
@@ -126,3 +139,33 @@ def test_each_mandatory_limit_that_is_missing_refuses(desk, measure, scope_type,
     assert missing[0].text.startswith(f"no {measure} limit")
     assert missing[0].scope.partition(":")[0] == scope_type
     assert missing[0].ord_rej_reason == 3
+
+
+@pytest.mark.parametrize("scope", SCOPES)
+@pytest.mark.parametrize(
+    ("side", "quantity", "held"), [(Side.SELL, 100, False), (Side.SELL, 101, True), (Side.BUY, 1, True)]
+)
+def test_a_soft_limit_holds_what_increases_the_risk_of_its_scope_and_lets_the_rest_through(
+    desk, scope, side, quantity, held
+):
+    set_position(desk.state, "main", "trend", "equities", "ACME", 100)
+    set_kill(desk.state, scope, KillMode.HOLD_INCREASING, desk.now, "risk limit gross-firm")
+
+    answers = desk.check("PT-01", desk.intent(side=side, order_qty=quantity))
+
+    told = [
+        (each.outcome, each.code, each.scope, each.ord_rej_reason)
+        for each in answers
+        if each.outcome is not Outcome.PASS
+    ]
+    assert told == ([(Outcome.HOLD, "RISK_LIMIT_SOFT", scope, 21)] if held else [])
+
+
+def test_a_kill_switch_beside_a_soft_limit_refuses(desk):
+    set_kill(desk.state, "strategy:trend", KillMode.HOLD_INCREASING, desk.now, "risk limit gross")
+    set_kill(desk.state, "firm:firm", KillMode.BLOCK_NEW, desk.now, "drill")
+
+    assert desk.failures("PT-01") == [
+        "reject KILL_ACTIVE firm:firm",
+        "hold RISK_LIMIT_SOFT strategy:trend",
+    ]

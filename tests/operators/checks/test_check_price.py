@@ -50,6 +50,13 @@ def test_the_prior_close_is_a_reference_only_where_the_rules_say_so(desk, allowe
     assert desk.failures("PT-12", market=market) == failures
 
 
+def test_a_prior_close_from_the_future_is_no_reference(desk):
+    desk.tolerances = Tolerances(prior_close_allowed=True)
+    market = desk.market(reference=Reference(Decimal(100), "prior_close", desk.now + 1))
+
+    assert desk.failures("PT-12", market=market) == ["reject NO_REF_PRICE"]
+
+
 def test_the_ladder_takes_the_first_rung_that_is_young_enough():
     fresh_mid, old_mid = Reference(Decimal(1), "mid", 95), Reference(Decimal(1), "mid", 94)
     trade, close = Reference(Decimal(2), "last_trade", 95), Reference(Decimal(3), "prior_close", 0)

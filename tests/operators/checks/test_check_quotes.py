@@ -196,3 +196,49 @@ def test_an_order_that_would_lock_is_moved_a_tick_away_where_that_is_configured(
 
 def test_where_no_protected_quotes_are_known_nothing_is_sent(desk):
     assert desk.failures("PT-18", market=desk.market(protected=None)) == ["reject TRADE_THROUGH"]
+
+
+def quoted(venue, ask, **changes):
+    return {"instrument": "ACME", "venue": venue, "bid": "99.90", "ask": ask} | changes
+
+
+@pytest.mark.parametrize(
+    ("ask", "changes", "failures"),
+    [
+        ("100.02", {}, []),
+        ("100.01", {}, []),
+        ("100.00", {}, ["reject TRADE_THROUGH venue:XNAS"]),
+        ("100.00", {"valid_from": 2**62}, []),
+        ("100.00", {"valid_to": 1}, []),
+        ("", {}, []),
+    ],
+)
+def test_the_input_says_what_other_venues_show(desk, ask, changes, failures):
+    desk.inputs["protected_quotes"] = [quoted("XNAS", "100.01"), quoted("XNYS", ask, **changes)]
+
+    found = desk.failures("PT-18", desk.intent(price=Decimal("100.05")), desk.market(protected=None))
+
+    assert found == failures
+
+
+def test_the_last_quote_of_a_venue_binds_and_one_that_the_desk_saw_binds_before_it(desk):
+    rows = [quoted("XNYS", "100.00", valid_from=1), quoted("XNYS", "100.02", valid_from=2)]
+    desk.inputs["protected_quotes"] = [quoted("XNAS", "100.01"), *rows]
+    intent = desk.intent(price=Decimal("100.05"))
+    seen = shown(desk, ("XNAS", "99.99", "100.01"), ("XNYS", "99.98", "100.00"))
+
+    assert desk.failures("PT-18", intent, desk.market(protected=None)) == []
+    assert desk.failures("PT-18", intent, seen) == ["reject TRADE_THROUGH venue:XNAS"]
+
+
+def test_an_order_is_moved_a_tick_from_a_quote_of_the_input(desk):
+    desk.tolerances = Tolerances(protected_action="clip")
+    desk.inputs["protected_quotes"] = [quoted("XNAS", "100.10"), quoted("XNYS", "100.00")]
+
+    assessment = desk.decide(market=desk.market(protected=None))
+
+    assert (assessment.kind, assessment.price, assessment.codes) == (
+        VerdictKind.APPROVED,
+        Decimal("99.99"),
+        ("LOCK_CROSS",),
+    )

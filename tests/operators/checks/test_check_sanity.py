@@ -8,6 +8,7 @@ from domain.decisions import VerdictKind
 from domain.market import SECOND, Session
 from domain.orders import OrdType
 from operators.compliance_rules import Tolerances
+from operators.compliance_view import Handling
 
 MILLISECOND = 1_000_000
 NONSENSE = [
@@ -156,6 +157,33 @@ def test_a_quantity_is_a_whole_number_of_lots(desk, quantity, fails):
     assert desk.failures("PT-10", desk.intent(order_qty=quantity), market) == (
         ["reject BAD_LOT"] if fails else []
     )
+
+
+@pytest.mark.parametrize(
+    ("parts", "measured"),
+    [
+        ({"display_qty": 299}, 299.0),
+        ({"display_qty": 300}, None),
+        ({"display_qty": 400}, 400.0),
+        ({"display_qty": 100}, None),
+        ({"display_qty": 0}, 0.0),
+        ({"display_qty": -100}, -100.0),
+        ({"display_qty": 100.0}, "malformed"),
+        ({"min_qty": 0}, None),
+        ({"min_qty": 299}, None),
+        ({"min_qty": 300}, None),
+        ({"min_qty": 301}, 301.0),
+        ({"min_qty": -1}, -1.0),
+        ({"min_qty": True}, "malformed"),
+    ],
+)
+def test_what_is_shown_and_what_must_trade_at_least_is_no_more_than_the_order(desk, parts, measured):
+    market = desk.market(instrument=desk.instrument(lot_size=100), handling=Handling(**parts))
+
+    (answer,) = desk.check("PT-10", desk.intent(order_qty=300), market)
+
+    assert (answer.code, answer.ord_rej_reason) == (("", None) if measured is None else ("BAD_LOT", 13))
+    assert measured in (None, answer.measured)
 
 
 def test_a_bad_tick_and_a_bad_lot_are_both_named(desk):

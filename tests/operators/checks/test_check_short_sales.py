@@ -188,6 +188,17 @@ def test_on_the_threshold_list_only_borrowed_shares_are_sold_short(desk, row, ki
     assert (answer.code, answer.ord_rej_reason) == (("PREBORROW", 23) if fails else ("", None))
 
 
+@pytest.mark.parametrize(("valid_from", "fails"), [(0, True), (1_000, False)])
+def test_shares_that_were_borrowed_before_a_split_are_not_those_of_after(desk, valid_from, fails):
+    desk.inputs["pre_borrow"] = [{"instrument": "ACME"}]
+    located(desk, kind="pre_borrow", valid_from=valid_from)
+    intent, market = short(desk)
+
+    failures = desk.failures("PT-40", intent, market._replace(splits=((1_000, Decimal(2)),)))
+
+    assert failures == (["reject PREBORROW instrument:ACME"] if fails else [])
+
+
 def test_shares_of_an_order_that_was_never_sent_are_given_back(desk):
     located(desk)
     desk.decide(*short(desk))

@@ -132,6 +132,32 @@ def test_one_message_more_than_a_second_allows_is_rejected(desk, scope_type, sen
     assert (answer.measured, answer.limit) == (sent + 1.0, 3.0)
 
 
+@pytest.mark.parametrize("scope_type", ["instrument", "tier"])
+@pytest.mark.parametrize(("sent", "fails"), [(1, False), (2, False), (3, True)])
+def test_an_instrument_has_its_own_rate_over_all_strategies_and_none_of_another_one(
+    desk, scope_type, sent, fails
+):
+    desk.limit("message_rate", scope_type, 3, instrument="ACME" if scope_type == "instrument" else "*")
+    for number in range(sent):
+        own = desk.intent(cl_ord_id=f"A{number}", strategy=("trend", "other")[number % 2])
+        count_message(desk.state, desk.params, own, "liquid", desk.now)
+        count_message(desk.state, desk.params, desk.intent(symbol="OTHER"), "liquid", desk.now)
+
+    expected = ["reject MSG_RATE instrument:ACME"] if fails else []
+    assert desk.failures("PT-23") == expected
+    assert desk.failures("PT-23", *desk.later(SECOND)) == []
+
+
+def test_cancels_of_an_instrument_count_for_it_and_a_row_of_its_own_goes_before_its_tier_s(desk):
+    desk.limit("message_rate", "tier", 1)
+    desk.limit("message_rate", "instrument", 3, instrument="ACME")
+
+    for count, failures in ((2, []), (1, ["reject MSG_RATE instrument:ACME"])):
+        for _ in range(count):
+            count_message(desk.state, desk.params, desk.intent(), "liquid", desk.now)
+        assert desk.failures("PT-23") == failures
+
+
 @pytest.mark.parametrize(
     ("after", "fails"), [(499_999_999, True), (500_000_000, False), (500_000_001, False)]
 )

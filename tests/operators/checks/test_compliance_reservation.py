@@ -212,11 +212,8 @@ class Interleaving:
             position = self.truth.get(symbol, 0)
             for scope in SCOPES:
                 held = state.holdings.get((scope, symbol))
-                assert (
-                    (held.position, held.open_buys, held.open_sells)
-                    if held
-                    else (position, buys, sells) == (0, 0, 0)
-                )
+                found = (held.position, held.open_buys, held.open_sells) if held else (0, 0, 0)
+                assert found == (position, buys, sells)
             assert position + buys <= LONGEST
             assert sells - position <= SHORTEST
         for exposure in state.exposures.values():

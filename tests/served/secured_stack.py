@@ -1,4 +1,4 @@
-"""A stack of its own with TLS and sign-in on every server, set up for one desk and its accounts."""
+"""A stack of its own with TLS and sign-in on every server, for one desk, and what its accounts say to each server."""
 
 import os
 import shutil
@@ -6,16 +6,24 @@ import socket
 import time
 from contextlib import contextmanager
 
+import pyarrow as pa
 from typer.testing import CliRunner
 
 from apps.cli.stack import app
 from config.servers import account_file, read_servers
+from connectors.influx.writer import LineWriter, RejectedLines
+from connectors.kafka.tails import partition_count
+from connectors.lake.s3 import S3Shelf
+from connectors.patience import Patience
+from connectors.postgres.connection import connected
 from tests.connectors.own_server import OwnServer
 from tests.served.desk import ServedDesk
 from tests.served.driver import SERVERS, addresses
 
 MINIO_BINARY = "s3/bin/minio"
 BASE_PORT = 27_400
+SECONDS = 30.0
+WRONG = "not-this-one"
 
 
 class SecuredStack:
@@ -91,3 +99,31 @@ def without_settings():
     finally:
         os.environ.clear()
         os.environ.update(kept)
+
+
+def scored_partitions(servers):
+    return partition_count(servers.kafka.cluster(), "scored")
+
+
+def desk_connection(stack, account, **settings):
+    return connected(stack.servers(account, **settings).postgres.url())
+
+
+def written(server, folder, line="trial value=1i 1\n"):
+    """Write a line as the sink does; return what was refused of it."""
+    refused = RejectedLines(folder / "refused.jsonl")
+    writer = LineWriter(server, refused, Patience())
+    try:
+        writer.put((pa.array([line]),))
+        writer.drain()
+    finally:
+        writer.close([], SECONDS)
+    return refused.count
+
+
+def put(bucket, tmp_path, mark="trial"):
+    made = tmp_path / "made"
+    made.write_bytes(b"content")
+    shelf = S3Shelf(bucket, Patience())
+    shelf.put(made, mark, 1)
+    return shelf.rows(mark)

@@ -1,0 +1,1 @@
+"""OKX: channels of instruments over a websocket, books whose messages name the one before."""
