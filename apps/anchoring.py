@@ -11,7 +11,6 @@ from config.servers import read_servers
 from connectors.audit.anchors import Anchor, AnchorPlace, AnchorRefused, FolderPlace, anchor_head
 from connectors.audit.heads import TreeHead
 from connectors.audit.rows import AuditDamaged, writers
-from connectors.audit.s3_anchors import S3Place
 
 S3 = "s3:"
 
@@ -25,6 +24,8 @@ def place_of(words: str, audit: AuditSettings, config: Path | None = None) -> An
     name, _, prefix = words.removeprefix(S3).partition("/")
     if not name:
         raise AnchorRefused(f"{words!r} names no bucket; write s3:BUCKET or s3:BUCKET/PREFIX")
+    from connectors.audit.s3_anchors import S3Place  # noqa: PLC0415  brings the client of object stores along
+
     bucket = read_servers(config).s3.place()
     return S3Place(
         bucket._replace(bucket=name, prefix=f"{prefix.rstrip('/')}/" if prefix else ""),

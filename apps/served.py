@@ -2,7 +2,8 @@
 
 They meet over Kafka. A worker keeps its recovery store and what is staged in a folder of its own below `out`; SIGTERM
 drains it and a restart goes on where it was. The market data worker writes what the desk trades to
-`reference.actions`; the others wait for it before they begin.
+`reference.actions`; the others wait for it before they begin. What one worker alone needs is imported where it is
+made, since the others start sooner without it.
 """
 
 import os
@@ -10,7 +11,7 @@ import re
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import typer
 from bytewax.dataflow import Dataflow
@@ -32,9 +33,6 @@ from apps.venues import is_live
 from config.servers import Redis, Servers, read_servers
 from config.settings import Settings, SettingsError, read_settings
 from connectors.acted_live import ActedLive
-from connectors.feast.sink import FeastSink
-from connectors.feast.store import Online, redis_store
-from connectors.influx.sink import InfluxSink
 from connectors.kafka.client import KafkaCluster
 from connectors.kafka.codec import KafkaCodec
 from connectors.kafka.controls import ControlSource, said_before
@@ -43,16 +41,13 @@ from connectors.kafka.reference import described_source, publish_reference
 from connectors.kafka.sink import KafkaSink
 from connectors.kafka.source import MARK, KafkaSource
 from connectors.kafka.tails import partition_count
-from connectors.lake.s3 import S3Shelf
 from connectors.lake.schemas import DECISIONS, MARKET, MARKET_RECORDS
 from connectors.lake.sink import LakeSink
 from connectors.live_input import Live, LiveInput
-from connectors.postgres.sink import PostgresSink
 from connectors.screened_commands import ScreenedCommands
 from connectors.source import TickSource
 from connectors.tick_input import Pace, Stop, TickInput
 from connectors.websocket.live_ticks import LiveTicks
-from feature_repo.declarations import declarations
 from flows import served_decisions, served_execution, served_market_data, sinks
 from flows.stages import (
     BOOK,
@@ -71,6 +66,9 @@ from operators.decisions import Decisions
 from operators.party_screening import parties_of
 from operators.venue_stage import VenueStage
 
+if TYPE_CHECKING:
+    from connectors.feast.store import Online
+
 SCORED = "scored"
 MARKET_TOPICS = (*MARKET, *MARKET_RECORDS, "quarantine.market_data")
 DECISION_TOPICS = tuple(topic for topic in DECISIONS if topic not in OF_A_LYING_VENUE)
@@ -80,6 +78,8 @@ BOOK_WORKERS = ("decisions", "execution")
 BATCHES_AHEAD = 512
 """How many batches the venue may know that the desk has not decided on yet."""
 EPOCH_SECONDS = 1.0
+MARKET_LINGER_SECONDS = 0.1
+"""How much later market data may be at the stores than at the book: each transaction costs broker and worker some."""
 BATCH_ROWS = 4_096
 USER = "ITA_REDIS__USER"
 PASSWORD = "ITA_REDIS__PASSWORD"  # noqa: S105  the name of a variable
@@ -222,7 +222,15 @@ def _market_data(
         ticks=(LiveInput if isinstance(source, Live) else TickInput)(
             source, made.universe.indices(), bench.shards, bench.mine, BATCH_ROWS, bench.stop, pace
         ),
-        topics=KafkaSink(bench.cluster, "market_data", partitions, MARKET_TOPICS, KafkaCodec(), market),
+        topics=KafkaSink(
+            bench.cluster,
+            "market_data",
+            partitions,
+            MARKET_TOPICS,
+            KafkaCodec(),
+            market,
+            linger_seconds=MARKET_LINGER_SECONDS,
+        ),
         scored=KafkaSink(bench.cluster, SCORED, partitions, (SCORED,), KafkaCodec()),
     )
 
@@ -291,6 +299,12 @@ def _execution(bench: Bench, stages: Stages) -> Dataflow:
 
 
 def _sinks(bench: Bench, made: Assembly) -> sinks.SinkEdges:
+    from connectors.feast.sink import FeastSink  # noqa: PLC0415  of this worker alone
+    from connectors.influx.sink import InfluxSink  # noqa: PLC0415  of this worker alone
+    from connectors.lake.s3 import S3Shelf  # noqa: PLC0415  of this worker alone
+    from connectors.postgres.sink import PostgresSink  # noqa: PLC0415  of this worker alone
+    from feature_repo.declarations import declarations  # noqa: PLC0415  of this worker alone
+
     servers, folder, keepers = bench.servers, bench.folder, (*bench.shards, BOOK)
     return sinks.SinkEdges(
         market=_reading(bench, MARKET_TOPICS, bench.shards),
@@ -316,8 +330,10 @@ def _sinks(bench: Bench, made: Assembly) -> sinks.SinkEdges:
     )
 
 
-def online_store(redis: Redis) -> Online:
+def online_store(redis: Redis) -> "Online":
     """Return the online store on Redis; user and password go by the environment, and into no file."""
+    from connectors.feast.store import redis_store  # noqa: PLC0415  of this worker alone
+
     secret = redis.password.get_secret_value()
     if secret:
         os.environ[PASSWORD] = secret

@@ -6,9 +6,15 @@ The market data worker's flow runs here, `decisions` and `execution` are process
 committed messages as any client would. History first; then ticks come due one by one on the machine's clock, as in
 `latency.py`, and the first seconds of them are not counted. A verdict follows from a score, which is there as soon as
 a tick has shown that its time is over: `tick_to_verdict` begins when that tick came due and ends when the verdict is
-read. `tick_to_scored` ends when the scored batch can be read, and `scored_to_verdict` is the rest: the way to the
-decisions worker, the decision, waits for the venue, and the way back. The ratio is p99 of the whole to that of
-`tick_to_scored`.
+read. The ratio is p99 of the whole to that of `tick_to_scored`, which ends when the scored batch can be read. Hops:
+
+* `tick_to_made`: the tick's batch goes through the market data flow, and the scored batch is handed to the producer;
+* `made_to_scored`: its transaction commits, and a reader is given it;
+* `scored_to_decided`: the decisions worker is given it, decides, and hands the verdict to its producer; where it has to
+  hear of the venue first, the promise's way is in it;
+* `decided_to_verdict`: that transaction commits, and a reader is given it.
+
+Instants of producers are those of Kafka's messages, whole milliseconds.
 """
 
 import os
@@ -19,8 +25,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from time import monotonic, perf_counter_ns, sleep
-from typing import Any
+from time import monotonic, perf_counter_ns, sleep, time_ns
+from typing import Any, NamedTuple
 from uuid import uuid4
 
 import numpy as np
@@ -29,7 +35,7 @@ from confluent_kafka import TopicPartition
 from apps.assembly import assemble
 from apps.run_folder import RunPaths
 from apps.running import market_codec, run_flow
-from apps.served import BATCH_ROWS, MARKET_TOPICS, SCORED
+from apps.served import BATCH_ROWS, MARKET_LINGER_SECONDS, MARKET_TOPICS, SCORED
 from apps.stack.readiness import admin_client
 from apps.stack.topic_setup import set_up_topics
 from benchmarks.steady_market import OPENS_AT, SteadyMarket
@@ -53,6 +59,15 @@ SHARD = "0"
 WORKERS = ("decisions", "execution")
 DELETE_SECONDS = 30
 END_SECONDS = 120
+HOPS = ("tick_to_made", "made_to_scored", "scored_to_decided", "decided_to_verdict")
+
+
+class Seen(NamedTuple):
+    """A message: the event time that it speaks of (ns UTC), when it was made and read (ns of `perf_counter_ns`)."""
+
+    at: int
+    made: int
+    read: int
 
 
 @contextmanager
@@ -81,8 +96,9 @@ class Reader:
         self._speed, self._live_at = speed, market.live_at
         self._held = (market.live_at - 1 - OPENS_AT) // speed
         self._asked, self._began, self._over = False, 0, threading.Event()
-        self.scored: list[tuple[int, int]] = []
-        self.verdicts: list[tuple[int, int]] = []
+        self._clocks_apart = time_ns() - perf_counter_ns()
+        self.scored: list[Seen] = []
+        self.verdicts: list[Seen] = []
         self._decided_until = 0
         self._consumer = consumer_of(cluster, Watch("latency"), fetch_wait_max_ms=1)
         self._codec, self._cluster = KafkaCodec(NOTES), cluster
@@ -112,14 +128,16 @@ class Reader:
 
     def _read(self) -> None:
         while not self._over.is_set():
-            for message in self._consumer.consume(1_000, 0.05):
-                now = perf_counter_ns()
+            first = self._consumer.poll(0.05)  # `consume` would wait that long for more messages
+            now = perf_counter_ns()
+            for message in () if first is None else (first, *self._consumer.consume(1_000, 0)):
                 if message.error() is not None:
                     continue
+                made = message.timestamp()[1] * 1_000_000 - self._clocks_apart
                 if message.topic() == self._cluster.topic(SCORED):
                     standing = standing_of(message.headers())  # type: ignore[arg-type]
                     if standing is not None and standing.watermark is not None:
-                        self.scored.append((standing.watermark, now))
+                        self.scored.append(Seen(standing.watermark, made, now))
                     continue
                 topic = (message.topic() or "").removeprefix(self._cluster.prefix)
                 item: Any = self._codec.decode(topic, 0, 0, message.headers(), message.value())  # type: ignore[arg-type]
@@ -127,7 +145,7 @@ class Reader:
                     if isinstance(record, Progress):
                         self._decided_until = max(self._decided_until, record.decided_until)
                     elif isinstance(record, Verdict):
-                        self.verdicts.append((record.known_at, now))
+                        self.verdicts.append(Seen(record.known_at, made, now))
 
     def close(self) -> None:
         """End the thread."""
@@ -154,6 +172,7 @@ def run_market(
             MARKET_TOPICS,
             KafkaCodec(),
             market_codec(settings, market, made),
+            linger_seconds=MARKET_LINGER_SECONDS,
         ),
         scored=KafkaSink(cluster, SCORED, {SHARD: 0}, (SCORED,), KafkaCodec()),
     )
@@ -164,14 +183,17 @@ def run_market(
 def hops(reader: Reader, market: SteadyMarket, counted_at: int) -> dict[str, np.ndarray[Any, Any]]:
     """Return the nanoseconds of each hop, by verdict."""
     known_at = market.known_at()
-    watermarks = np.array([watermark for watermark, _ in reader.scored])
-    read_at = np.array([at for _, at in reader.scored])
-    counted = [(at, seen) for at, seen in reader.verdicts if counted_at <= at < known_at[-1]]
-    made = np.array([at for at, _ in counted], np.int64)
-    seen = np.array([at for _, at in counted], np.float64)
-    due = np.array([reader.due(int(at)) for at in known_at[np.searchsorted(known_at, made)]])
-    scored = read_at[np.searchsorted(watermarks, made, side="right")]
-    return {"tick_to_verdict": seen - due, "tick_to_scored": scored - due, "scored_to_verdict": seen - scored}
+    counted = [seen for seen in reader.verdicts if counted_at <= seen.at < known_at[-1]]
+    instants = [seen.at for seen in counted]
+    carried = np.searchsorted([seen.at for seen in reader.scored], instants, side="right")
+    due = np.array([reader.due(int(at)) for at in known_at[np.searchsorted(known_at, instants)]])
+    scored, decided = (
+        np.array([(seen.made, seen.read) for seen in some], np.float64).reshape(-1, 2)
+        for some in ([reader.scored[which] for which in carried], counted)
+    )
+    steps = (due, *scored.T, *decided.T)
+    taken = {name: steps[number + 1] - steps[number] for number, name in enumerate(HOPS)}
+    return {"tick_to_verdict": steps[4] - due, "tick_to_scored": steps[2] - due, **taken}
 
 
 def served(market: SteadyMarket, speed: float, settle_seconds: float) -> dict[str, np.ndarray[Any, Any]]:

@@ -15,8 +15,8 @@ from config.sections import Section
 from config.settings import SettingsError, path_of, refusal, yaml_values
 from connectors.influx.server import InfluxServer
 from connectors.kafka.client import KafkaCluster
-from connectors.lake.s3 import Bucket
-from connectors.postgres.connection import postgres_url
+from connectors.lake.bucket import Bucket
+from connectors.postgres.address import postgres_url
 
 FILE = "servers.yaml"
 ENVIRONMENT_FILE = "ITA_ENV_FILE"

@@ -13,7 +13,7 @@ from minio.error import MinioException, S3Error
 from minio.retention import Retention
 
 from connectors.audit.anchors import AnchorRefused
-from connectors.lake.s3 import Bucket
+from connectors.lake.bucket import Bucket
 
 JSON = "application/json"
 Lock = Literal["compliance", "governance", "none"]

@@ -3,9 +3,10 @@
 An item is `(shard, what)` in the shard's order, `what` being a MarketBatch, `Raw`, `Records`, `Refused` or `Rows`
 as for the lake, or `Scored(batch)`; `(shard, END_OF_INPUT)` puts an end mark on every topic. The rows of a topic
 and shard are numbered and stand in the partition of the shard. What waits is written in one transaction, by a
-thread of its own; a snapshot is taken when everything before it is committed. After a restart the last message
-of each partition says how many rows are there, and as many are skipped, in whatever batches they come again. This
-needs the rows of a shard to come again in the same order.
+thread of its own; a snapshot is taken when everything before it is committed. With `linger_seconds` up to that much
+time passes before rows are written, which spares transactions where nobody is in a hurry. After a restart the last
+message of each partition says how many rows are there, and as many are skipped, in whatever batches they come again.
+This needs the rows of a shard to come again in the same order.
 
 A second writer of a shard takes over from the first, which ends with ShardFenced; nothing of it that was not
 committed appears. While the broker is slow or gone, `write_batch` waits and the flow slows down; nothing is lost.
@@ -62,13 +63,14 @@ class KafkaSink(FixedPartitionedSink[KafkaItem, ShardState]):
         market: MarketCodec | None = None,
         *,
         weight_max: int = WEIGHT_MAX,
+        linger_seconds: float = 0.0,
     ) -> None:
         if not shards or not topics:
             raise ValueError(f"a Kafka sink needs shards and topics; {dict(shards)} and {topics} were given")
         self._cluster, self._flow, self._codec, self._market = cluster, flow, codec, market
         self._partitions, self._topics = dict(shards), tuple(sorted(set(topics)))
         self._shards = tuple(sorted(shards))
-        self._weight_max = weight_max
+        self._weight_max, self._linger_seconds = weight_max, linger_seconds
 
     def list_parts(self) -> list[str]:
         """Return the shards."""
@@ -94,20 +96,23 @@ class KafkaSink(FixedPartitionedSink[KafkaItem, ShardState]):
                 resume_state,
             ),
             self._weight_max,
+            self._linger_seconds,
         )
 
 
 class KafkaPartition(StatefulSinkPartition[KafkaItem, ShardState]):
     """Hands the items of one shard to its writer; works without a dataflow too."""
 
-    def __init__(self, writer: "ShardWriter", weight_max: int = WEIGHT_MAX) -> None:
+    def __init__(
+        self, writer: "ShardWriter", weight_max: int = WEIGHT_MAX, linger_seconds: float = 0.0
+    ) -> None:
         self._writer = writer
         try:
             writer.open()
         except BaseException:
             writer.close()
             raise
-        self._waiting = Waiting(f"kafka-{writer.name}", writer.write, weight_max)
+        self._waiting = Waiting(f"kafka-{writer.name}", writer.write, weight_max, linger_seconds)
 
     def write_batch(self, values: list[KafkaItem]) -> None:
         """Hand items over; raises what went wrong with those before, and TypeError for what is not taken."""

@@ -10,13 +10,22 @@ LOOK_SECONDS = 0.2
 
 
 class Waiting:
-    """Hands all that has come to `write` on a thread of its own; what `write` raises is raised by the next call."""
+    """Hands all that has come to `write` on a thread of its own; what `write` raises is raised by the next call.
+
+    With `linger_seconds` the thread lets that much time pass for more to come, so that it writes less often, unless
+    half of `weight_max` is there or somebody waits.
+    """
 
     def __init__(
-        self, name: str, write: Callable[[Sequence[Any]], None], weight_max: int = WEIGHT_MAX
+        self,
+        name: str,
+        write: Callable[[Sequence[Any]], None],
+        weight_max: int = WEIGHT_MAX,
+        linger_seconds: float = 0.0,
     ) -> None:
-        self._write, self._weight_max = write, weight_max
+        self._write, self._weight_max, self._linger_seconds = write, weight_max, linger_seconds
         self._changed = threading.Condition()
+        self._hurried = threading.Event()
         self._items: list[Any] = []
         self._weight = 0
         self._closed = False
@@ -29,17 +38,22 @@ class Waiting:
         with self._changed:
             while self._weight and self._weight + weight > self._weight_max:
                 self._look()
+                self._hurried.set()
                 self._changed.wait(LOOK_SECONDS)
             self._look()
             self._items.append(item)
             self._weight += weight
-            self._changed.notify_all()
+            if 2 * self._weight >= self._weight_max:
+                self._hurried.set()
+            if len(self._items) == 1:
+                self._changed.notify_all()
 
     def settle(self) -> None:
         """Wait until everything is written."""
         with self._changed:
             while self._weight:
                 self._look()
+                self._hurried.set()
                 self._changed.wait(LOOK_SECONDS)
             self._look()
 
@@ -52,8 +66,12 @@ class Waiting:
             with self._changed:
                 while not self._items and not self._closed:
                     self._changed.wait()
+            if self._linger_seconds:
+                self._hurried.wait(self._linger_seconds)
+            with self._changed:
                 if self._closed:
                     return
+                self._hurried.clear()
                 items, weight, self._items = self._items, self._weight, []
             try:
                 self._write(items)
@@ -70,5 +88,6 @@ class Waiting:
         """End the thread; what was not written is left."""
         with self._changed:
             self._closed = True
+            self._hurried.set()
             self._changed.notify_all()
         self._thread.join()

@@ -7,16 +7,14 @@ while rows wait in the local staging folder; what it refuses for good is a plain
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
-from urllib.parse import urlsplit
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import urllib3
-from minio import Minio
 from minio.deleteobjects import DeleteObject
 from minio.error import InvalidResponseError, S3Error, ServerError
 
+from connectors.lake.bucket import Bucket
 from connectors.lake.shelf import Joined, Kept
 from connectors.patience import Answer, Patience
 from connectors.trust import advice, lasting, wants_tls
@@ -25,7 +23,6 @@ PARQUET = "application/vnd.apache.parquet"
 ROWS_HEADER = "x-amz-meta-rows"
 UNSAID = "unsaid"
 PART_BYTES_MIN = 5 * 1024 * 1024
-TIMEOUT_SECONDS = 30.0
 NANOSECONDS = 1_000_000_000
 PASSING = frozenset(
     {
@@ -44,42 +41,6 @@ PASSING = frozenset(
 
 class StoreRefused(RuntimeError):
     """The object store refuses for good: says what, where, and what to do."""
-
-
-class Bucket(NamedTuple):
-    """Where the lake is, and how to sign in; every key begins with `prefix`."""
-
-    endpoint: str
-    bucket: str
-    access_key: str
-    secret_key: str
-    region: str = "us-east-1"
-    prefix: str = ""
-    ca: Path | None = None
-
-    def client(self, timeout_seconds: float = TIMEOUT_SECONDS) -> Minio:
-        """Return a client that tries once: whoever calls says what is to be tried again."""
-        address = urlsplit(self.endpoint)
-        return Minio(
-            address.netloc,
-            self.access_key,
-            self.secret_key,
-            secure=address.scheme == "https",
-            region=self.region,
-            http_client=self.pool(timeout_seconds),
-        )
-
-    def pool(self, timeout_seconds: float = TIMEOUT_SECONDS) -> urllib3.PoolManager:
-        """Return connections that try once, and check the server's certificate with the authority."""
-        return urllib3.PoolManager(
-            retries=False,
-            timeout=urllib3.Timeout(connect=timeout_seconds, read=timeout_seconds),
-            ca_certs=None if self.ca is None else str(self.ca),
-        )
-
-    def key(self, mark: str) -> str:
-        """Return the key of a file."""
-        return f"{self.prefix}{mark}"
 
 
 class S3Shelf:

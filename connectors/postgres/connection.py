@@ -1,7 +1,6 @@
 """Reaching PostgreSQL, and telling what ends by itself from what a person has to mend."""
 
 from typing import Any
-from urllib.parse import quote, urlencode
 
 import psycopg
 from sqlalchemy import Engine, create_engine
@@ -32,27 +31,6 @@ ROW_CLASSES = frozenset({"22", "23", "54"})
 
 class PostgresRefused(RuntimeError):
     """The server answered, and what was asked is not allowed or not there."""
-
-
-def postgres_url(
-    host: str,
-    port: int,
-    database: str,
-    user: str,
-    password: str,
-    *,
-    tls: str = "prefer",
-    ca: str = "",
-    schema: str = "",
-) -> str:
-    """Return the address that everything here takes; `schema` is where the tables are, empty for the role's own."""
-    options = {"sslmode": tls}
-    if ca:
-        options["sslrootcert"] = ca
-    if schema:
-        options["options"] = f"-csearch_path={schema}"
-    signed_in = f"{quote(user, safe='')}:{quote(password, safe='')}"
-    return f"postgresql://{signed_in}@{host}:{port}/{quote(database, safe='')}?{urlencode(options, quote_via=quote)}"
 
 
 def place_of(url: str) -> str:

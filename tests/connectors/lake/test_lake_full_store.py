@@ -7,8 +7,9 @@ import threading
 
 import pytest
 
+from connectors.lake.bucket import Bucket
 from connectors.lake.codec import END_OF_INPUT, MarketCodec
-from connectors.lake.s3 import Bucket, S3Shelf
+from connectors.lake.s3 import S3Shelf
 from connectors.lake.sink import LakePartition
 from connectors.patience import Patience
 from tests.connectors.crash_flow import UNIVERSE

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import psycopg
 import pytest
 
-from connectors.postgres.connection import postgres_url
+from connectors.postgres.address import postgres_url
 from connectors.postgres.migrations import upgrade
 from connectors.postgres.models import ROLE
 from tests.connectors.own_server import OwnServer, absent

@@ -50,6 +50,10 @@ SESSIONS = {
 """For each venue files of one session, and symbols that are in it; OKX's is made here and not recorded."""
 
 
+UNHURRIED = {"mute_floor_seconds": 60.0, "mute_cap_seconds": 120.0, "confirm_seconds": 60.0}
+"""Patience with a venue on a busy machine, for tests in which it does nothing wrong."""
+
+
 def session_of(name):
     """Return the files and symbols of a venue's session; skips where they are not there."""
     files, symbols = SESSIONS[name]
@@ -58,7 +62,7 @@ def session_of(name):
     return files, symbols
 
 
-def until(look, seconds=30.0):
+def until(look, seconds=90.0):
     """Return what `look` answers when it answers yes; it is asked fifty times a second."""
     never, ends = threading.Event(), monotonic() + seconds
     while monotonic() < ends:
@@ -166,7 +170,7 @@ def captured(folder, replay, name, symbols, channels=CHANNELS, **patience):
     clock = MachineClock()
     recorder = Recorder(folder, clock.now)
     requests = Requests(replay.rest, 50.0, clock)
-    waits = Patience(Backoff(0.01, 0.05), **{"confirm_seconds": 5.0, **patience})
+    waits = Patience(Backoff(0.01, 0.05), **{**UNHURRIED, **patience})
     plan = Plan(VENUES[name], replay.websocket, tuple(symbols), tuple(channels))
     connection = Connection(plan, recorder, requests, clock, waits)
     connection.start()

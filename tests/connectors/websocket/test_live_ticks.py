@@ -16,7 +16,7 @@ from connectors.websocket.live_ticks import LiveTicks, Wanted
 from connectors.websocket.venue import CHANNELS
 from connectors.websocket.venues import VENUES
 from domain.market import Kind, concatenate, empty_ticks, row_count
-from tests.connectors.websocket.replaying import SESSIONS, replayed, session_of, until
+from tests.connectors.websocket.replaying import SESSIONS, UNHURRIED, replayed, session_of, until
 
 EACH = pytest.mark.parametrize("name", sorted(SESSIONS))
 CHECKED = ("binance", "binance_futures", "kraken", "okx")
@@ -110,7 +110,7 @@ def last_quotes(ticks, names):
 def reading(folder, replay, name, symbols, channels=CHANNELS, **patience):
     wanted = names_of(name, symbols)
     plan = Plan(VENUES[name], replay.websocket, tuple(wanted.values()), channels)
-    waits = Patience(Backoff(0.01, 0.05), **patience)
+    waits = Patience(Backoff(0.01, 0.05), **{**UNHURRIED, **patience})
     live = LiveTicks(Wanted(plan, replay.rest, wanted), waits)
     live.begin(folder, ())
     try:

@@ -11,7 +11,8 @@ import pytest
 from apps.stack import certificates
 from connectors.kafka.client import KafkaCluster, KafkaRefused
 from connectors.kafka.tails import partition_count
-from connectors.lake.s3 import Bucket, S3Shelf, StoreRefused
+from connectors.lake.bucket import Bucket
+from connectors.lake.s3 import S3Shelf, StoreRefused
 from connectors.patience import Patience
 from tests.connectors.own_server import OwnServer, absent
 from tests.served.secured_stack import until_listening
