@@ -166,7 +166,6 @@ class View(msgspec.Struct, gc=False):
     reduces: bool
     in_parts: bool
     memo: dict[str, Any]
-    equities: dict[str, Equity | None]
 
     def holding(self, scope: str, symbol: str) -> Holding:
         """Return what a scope holds and has asked for in an instrument, a replaced order left out; do not change."""
@@ -220,7 +219,9 @@ class View(msgspec.Struct, gc=False):
         if symbol != self.symbol:
             held = self.holding(scope, self.symbol)
         gross_after = everything.gross - held.gross + value_after
+        equity = self.state.equities.get(scope)
         return Change(
+            scope,
             was,
             held,
             everything,
@@ -234,15 +235,8 @@ class View(msgspec.Struct, gc=False):
             value_after,
             gross_after,
             float(gross_after),
+            Equity(equity, float(equity)) if equity is not None and equity.is_finite() else None,
         )
-
-    def equity(self, scope: str) -> Equity | None:
-        """Return the equity of a scope, None where it is not known; looked up once a scope."""
-        if scope not in self.equities:
-            exact = self.state.equities.get(scope)
-            known = exact is not None and exact.is_finite()
-            self.equities[scope] = Equity(exact, float(exact)) if known and exact is not None else None
-        return self.equities[scope]
 
     def known(self) -> InstrumentFacts | None:
         """Return what is known of the instrument beyond its terms; looked up once."""
@@ -253,35 +247,33 @@ class View(msgspec.Struct, gc=False):
         found: InstrumentFacts | None = self.memo["known"]
         return found
 
-    def gross_after(self, scope: str, group: str, weight: Decimal) -> Decimal:
-        """Return the gross value (base currency) of a scope in a group after the order.
+    def gross_after(self, change: Change, group: str, weight: Decimal) -> Decimal:
+        """Return the gross value (base currency) of a change's scope in a group after the order.
 
         `weight` (at least 0) is that of the instrument in the group; worst case of open orders, the instrument at the
         reference price.
         """
-        rest, change = self.state.groups.get((scope, group), _NOTHING), self.change(scope)
+        rest = self.state.groups.get((change.scope, group), _NOTHING)
         if weight is ONE:
             return rest.gross - change.was.gross + change.value_after
         return rest.gross - change.was.gross * weight + change.value_after * weight
 
-    def gross_before(self, scope: str, group: str, weight: Decimal) -> Decimal:
-        """Return the gross value (base currency) of a scope in a group before the order."""
-        rest, change = self.state.groups.get((scope, group), _NOTHING), self.change(scope)
+    def gross_before(self, change: Change, group: str, weight: Decimal) -> Decimal:
+        """Return the gross value (base currency) of a change's scope in a group before the order."""
+        rest = self.state.groups.get((change.scope, group), _NOTHING)
         return rest.gross - change.was.gross * weight + change.value * weight
 
-    def net_after(self, scope: str, group: str, weight: Decimal) -> Decimal:
-        """Return the larger magnitude of a scope's net value in a group after the order."""
-        change = self.change(scope)
-        return self._net(scope, group, weight, change.high_after, change.low_after)
+    def net_after(self, change: Change, group: str, weight: Decimal) -> Decimal:
+        """Return the larger magnitude of the net value of a change's scope in a group after the order."""
+        return self._net(change, group, weight, change.high_after, change.low_after)
 
-    def net_before(self, scope: str, group: str, weight: Decimal) -> Decimal:
-        """Return the larger magnitude of a scope's net value in a group before the order."""
-        change = self.change(scope)
-        return self._net(scope, group, weight, change.high, change.low)
+    def net_before(self, change: Change, group: str, weight: Decimal) -> Decimal:
+        """Return the larger magnitude of the net value of a change's scope in a group before the order."""
+        return self._net(change, group, weight, change.high, change.low)
 
-    def _net(self, scope: str, group: str, weight: Decimal, high: int, low: int) -> Decimal:
+    def _net(self, change: Change, group: str, weight: Decimal, high: int, low: int) -> Decimal:
         """Return the larger magnitude of a scope's net value in a group, with so many units of the instrument."""
-        rest, change = self.state.groups.get((scope, group), _NOTHING), self.change(scope)
+        rest = self.state.groups.get((change.scope, group), _NOTHING)
         was, unit = change.was, change.unit * weight
         if weight < ZERO:
             upper = abs(rest.high - was.low * weight + low * unit)
@@ -359,7 +351,6 @@ def view_of(state: ComplianceState, params: ComplianceParams, intent: Intent, ma
         replaced,
         replaced is not None and sane and _reduces(replaced, intent),
         instrument is not None and instrument.unit != 1,
-        {},
         {},
     )
 

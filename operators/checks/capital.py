@@ -58,13 +58,13 @@ def margin(_intent: Intent, view: View) -> Answers:
     least: tuple[Decimal, Decimal, Bound] | None = None
     weight = rate.rate_percent / 100
     for bound in bounds:
-        equity = view.equity(bound.scope)
-        if equity is None:
+        change = view.change(bound.scope)
+        if change.equity is None:
             answers.append(failed(MARGIN, "equity unknown", bound.limit, bound.scope))
             continue
-        after = view.gross_after(bound.scope, "margin", weight)
-        left = equity.exact - after
-        if left < bound.hard and after > view.gross_before(bound.scope, "margin", weight):
+        after = view.gross_after(change, "margin", weight)
+        left = change.equity.exact - after
+        if left < bound.hard and after > view.gross_before(change, "margin", weight):
             answers.append(failed(MARGIN, float(left), bound.limit, bound.scope))
         elif least is None or left - bound.hard < least[0]:
             least = left - bound.hard, left, bound

@@ -87,15 +87,16 @@ def _of_equity(
     answers: list[Check] = []
     fullest: tuple[float, float, Bound] | None = None
     for bound in bounds:
-        equity = view.equity(bound.scope)
+        change = view.change(bound.scope)
+        equity = change.equity
         if equity is None or equity.exact <= 0:
             answers.append(failed(rule, "equity unknown", bound.limit, f"{bound.scope} {group}"))
             continue
-        after = (view.net_after if net else view.gross_after)(bound.scope, group, weight)
+        after = (view.net_after if net else view.gross_after)(change, group, weight)
         percent = after * 100
         measured = float(percent) / equity.measured
         if percent > bound.start * equity.exact and after > (
-            (view.net_before if net else view.gross_before)(bound.scope, group, weight)
+            (view.net_before if net else view.gross_before)(change, group, weight)
         ):
             hard = percent > bound.hard * equity.exact
             limit, outcome = (bound.limit, Outcome.REJECT) if hard else (bound.start_limit, softly)

@@ -20,7 +20,7 @@ NET = Rule("PT-29", "NET_EXP", 3, "the net exposure could become too large")
 BETA = Rule("PT-29", "BETA_EXP", 3, "the beta-adjusted exposure could become too large")
 
 
-def position_bounds(intent: Intent, view: View) -> Answers:
+def position_bounds(_intent: Intent, view: View) -> Answers:
     """PT-27: pos + open buys + order <= longest, and -(pos - open sells - order) <= shortest, at every scope.
 
     In shares, contracts or coins; the order counts on its own side. Source: FIA 2024 section 1.2.
@@ -31,11 +31,11 @@ def position_bounds(intent: Intent, view: View) -> Answers:
     longs: list[tuple[Decimal | float, Bound, bool]] = []
     shorts: list[tuple[Decimal | float, Bound, bool]] = []
     for bound in view.sheet.bounds["position_long"]:
-        held = view.holding(bound.scope, intent.symbol)
+        held = view.change(bound.scope).held
         longest = view.amount(held.position + held.open_buys + buy)
         longs.append((longest, bound, buy > 0 and longest > bound.hard))
     for bound in view.sheet.bounds["position_short"]:
-        held = view.holding(bound.scope, intent.symbol)
+        held = view.change(bound.scope).held
         shortest = view.amount(held.open_sells + sell - held.position)
         shorts.append((shortest, bound, sell > 0 and shortest > bound.hard))
     return worst(LONG, longs) + worst(SHORT, shorts)
@@ -91,7 +91,8 @@ def _beta_exposures(view: View) -> Answers:
         return (failed(BETA, "beta unknown", None),)
     measures: list[tuple[Decimal | float, Bound, bool]] = []
     for bound in view.sheet.bounds["beta_exposure"]:
-        after = view.net_after(bound.scope, "beta", known.beta)
-        fails = after > bound.hard and after > view.net_before(bound.scope, "beta", known.beta)
+        change = view.change(bound.scope)
+        after = view.net_after(change, "beta", known.beta)
+        fails = after > bound.hard and after > view.net_before(change, "beta", known.beta)
         measures.append((after, bound, fails))
     return worst(BETA, measures)

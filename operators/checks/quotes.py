@@ -25,7 +25,9 @@ def bands(intent: Intent, view: View) -> Answers:
     now_at, facts, params = view.market.now_at, view.params.facts, view.params
     answers: list[Check] = []
     if "PT-16 MWCB" in params.applying:
-        level = max((row.level for row in facts.breakers if row.holds(now_at)), default=0)
+        level = 0
+        if facts.breakers:
+            level = max((row.level for row in facts.breakers if row.holds(now_at)), default=0)
         answers.append(failed(BREAKER, f"level {level}", "none") if level else _NO_BREAKER)
     if "PT-16 LULD_BAND" not in params.applying:
         return tuple(answers)

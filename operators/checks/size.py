@@ -35,11 +35,12 @@ def short_windows(_intent: Intent, view: View) -> Answers:
     """
     if view.notional is None:
         return (failed(WINDOW, UNPRICED if view.sane else MALFORMED, None),)
-    now_at, sums, alone = view.market.now_at, view.state.windows, view.measured
+    now_at, sums = view.market.now_at, view.state.windows
+    own, units, alone, in_parts = view.notional, view.quantity, view.measured, view.in_parts
     measures: list[tuple[Decimal | float, Bound, bool]] = []
     for key, notional_bound, quantity_bound in view.sheet.windows:
         sent = sums.get(key)
-        notional, quantity, measured = view.notional, view.quantity, alone
+        notional, quantity, measured = own, units, alone
         if sent is not None:
             if sent.entries and sent.entries[0][0] <= now_at - sent.span:
                 sent.forget(now_at)
@@ -50,6 +51,6 @@ def short_windows(_intent: Intent, view: View) -> Answers:
         if notional_bound is not None:
             measures.append((measured, notional_bound, notional > notional_bound.hard))
         if quantity_bound is not None:
-            amount = view.amount(quantity) if view.in_parts else quantity
+            amount = view.amount(quantity) if in_parts else quantity
             measures.append((amount, quantity_bound, amount > quantity_bound.hard))
     return worst(WINDOW, measures)
