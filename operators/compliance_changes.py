@@ -1,4 +1,4 @@
-"""What an order makes of a scope: its position in the order's instrument, its gross value, and its equity beside them."""
+"""What an order makes of a scope: its position in the order's instrument, its gross value, and its equity."""
 
 from decimal import Decimal
 from typing import NamedTuple
@@ -19,9 +19,9 @@ class Change(msgspec.Struct, gc=False):
     """What an order makes of a position: `was` as the exposures hold it, then its worst cases, in units and values.
 
     `high` is position + open buys, `low` position - open sells, `wide` the larger magnitude; `*_after` with the order.
-    `value` and `value_after` are `wide` at `unit`, the reference price in base currency. `everything` and `held` are the
-    exposures of the scope and what the order's instrument has in them, `gross_after` the first without the second and
-    with the order, `measured` that as a number to report. `equity` is None where it is not known.
+    `value` and `value_after` are `wide` at `unit`, the reference price in base currency. `everything` and `held` are
+    the exposures of the scope and what the order's instrument has in them, `gross_after` the gross of the first without
+    the second and with the order, `measured` that as a number to report. `equity` is None where it is not known.
     """
 
     scope: str

@@ -25,11 +25,11 @@ def defects_of_names(intent: Intent) -> tuple[Defect, ...]:
     """Return the names of an intent that are no names."""
     order, account, trader = intent.cl_ord_id, intent.account, intent.trader
     strategy, symbol, desk = intent.strategy, intent.symbol, intent.desk
-    named = type(order) is type(account) is type(trader) is type(strategy) is type(symbol) is type(desk) is str
-    if named and type(intent.ex_destination) is str and order and account and trader:
-        named = bool(strategy and symbol and desk)
-        if named:
-            return ()
+    named = (
+        type(order) is type(account) is type(trader) is type(strategy) is type(symbol) is type(desk) is str
+    )
+    if named and type(intent.ex_destination) is str and all((order, account, trader, strategy, symbol, desk)):
+        return ()
     fields = ("cl_ord_id", "account", "trader", "strategy", "symbol", "desk", "ex_destination")
     return tuple(
         Defect(field, 11, repr(getattr(intent, field)), "a name")

@@ -172,8 +172,9 @@ class Bound(msgspec.Struct, frozen=True):
     """A limit as it meets one intent: `scope` names whose it is (`account:main`), `level` its scope type.
 
     `limit` is `hard` as a float, `divisor` what a share of it is taken by (1 where it is 0), `window` a span
-    in ns, 0 for none. `count` is `hard` without its fraction, 0 where it has no end. `start` is soft where there is one and hard else, `start_limit` that as a float. `named` says
-    that the row names the instrument, `since` when it began to be valid (ns UTC).
+    in ns, 0 for none. `count` is `hard` without its fraction, 0 where it has no end. `start` is soft where there is
+    one and hard else, `start_limit` that as a float. `named` says that the row names the instrument, `since` when it
+    began to be valid (ns UTC).
     """
 
     scope: str

@@ -47,10 +47,8 @@ def groups(_intent: Intent, view: View) -> Answers:
     if view.unit_value is None or instrument is None:
         return (failed(SECTOR, UNPRICED if view.sane else MALFORMED, None),)
     answers: list[Check] = []
-    by_sector, by_factor = (
-        "PT-33 SECTOR_LIMIT" in params.applying,
-        "PT-33 FACTOR_LIMIT" in params.applying,
-    )
+    by_sector = "PT-33 SECTOR_LIMIT" in params.applying
+    by_factor = "PT-33 FACTOR_LIMIT" in params.applying
     known = view.known() if by_sector or by_factor else None
     if by_sector:
         for kind, name in (

@@ -81,7 +81,9 @@ def _net(change: Change, high: int, low: int) -> Decimal:
     """Return the larger magnitude of a scope's net value, with so many units of the order's instrument."""
     upper = abs(change.everything.high - change.held.high + high * change.unit)
     lower = abs(change.everything.low - change.held.low + low * change.unit)
-    return lower if lower > upper else upper
+    if lower > upper:
+        return lower
+    return upper
 
 
 def _beta_exposures(view: View) -> Answers:

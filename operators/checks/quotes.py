@@ -92,7 +92,9 @@ def protected_quotes(intent: Intent, view: View) -> Answers:
     here, price = _shown_by(shown, intent.ex_destination, view.sign), view.price
     reaches = here is not None and (price is None or (here - price) * view.sign <= 0)
     if reaches and here is not None and (here - best) * view.sign > 0 and not view.market.handling.iso:
-        return (failed(THROUGH, float(here), float(best), f"venue:{intent.ex_destination}", _protected(view)),)
+        return (
+            failed(THROUGH, float(here), float(best), f"venue:{intent.ex_destination}", _protected(view)),
+        )
     rests = not reaches and price is not None and intent.time_in_force is not TimeInForce.IMMEDIATE_OR_CANCEL
     if rests and price is not None and (price - best) * view.sign >= 0:
         return (failed(LOCKS, float(price), float(best), f"venue:{intent.ex_destination}", _protected(view)),)
