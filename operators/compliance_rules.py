@@ -197,9 +197,9 @@ class ComplianceParams:
     """All that the checks are judged by: limits, rights, lists, tolerances, facts. Treat as frozen.
 
     `not_applicable` says which checks do not apply, and why; `deployed` is the version of each strategy that runs;
-    `approvers` may release holds; `plan` is a memo of `checks.registry.plan_of`, `entitled` one of the names that passed
-    PT-04 (account, trader, strategy, venue, instrument), which reads nothing but them and `rights`. Instants are kept in
-    ns and the lists by instrument and issuer, so that a check looks up and compares.
+    `approvers` may release holds; `plan` is a memo of `checks.registry.plan_of`, `entitled` one of the names that
+    passed PT-04 (account, trader, strategy, venue, instrument), which reads nothing but them and `rights`. Instants are
+    kept in ns and the lists by instrument and issuer, so that a check looks up and compares.
     """
 
     def __init__(

@@ -141,9 +141,9 @@ class View(msgspec.Struct, gc=False):
     `price` is the limit price (None for a market order), `unit_value` what one unit is worth at the reference
     price and `unit_notional` what one unit may cost or bring, both in base currency and None where nothing
     prices it; `measured` is `notional` as a number to report. A sale is taken at the dearer of its limit and the
-    reference, since a limit only says what it must bring at least. `replaced` is the open order that this one stands for, `reduces` says that it asks for no
-    more than that order, at no worse a price: no size or limit can fail it. `in_parts` says that a unit is another
-    quantity than one share, contract or coin.
+    reference, since a limit only says what it must bring at least. `replaced` is the open order that this one stands
+    for, `reduces` says that it asks for no more than that order, at no worse a price: no size or limit can fail it.
+    `in_parts` says that a unit is another quantity than one share, contract or coin.
     """
 
     market: Market
