@@ -15,7 +15,7 @@ class Equity(NamedTuple):
     measured: float
 
 
-class Change(msgspec.Struct, gc=False):
+class Change(msgspec.Struct, frozen=True, gc=False):
     """What an order makes of a position: `was` as the exposures hold it, then its worst cases, in units and values.
 
     `high` is position + open buys, `low` position - open sells, `wide` the larger magnitude; `*_after` with the order.
