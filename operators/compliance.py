@@ -351,6 +351,6 @@ def _spend(
         bucket = state.buckets.get(name)
         if bucket is None:
             bucket = state.buckets[name] = MessageBucket()
-        bucket.spend(now_at, int(bound.hard))
+        bucket.spend(now_at, bound.count)
     for scope in (sheet.scopes.account, sheet.scopes.firm):
         state.counters.traffic_of(scope, terms.symbol).orders += weight

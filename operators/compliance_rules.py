@@ -197,8 +197,9 @@ class ComplianceParams:
     """All that the checks are judged by: limits, rights, lists, tolerances, facts. Treat as frozen.
 
     `not_applicable` says which checks do not apply, and why; `deployed` is the version of each strategy that runs;
-    `approvers` may release holds; `plan` is a memo of `checks.registry.plan_of`. Instants are kept in ns
-    and the lists by instrument and issuer, so that a check looks up and compares.
+    `approvers` may release holds; `plan` is a memo of `checks.registry.plan_of`, `entitled` one of the names that
+    passed PT-04 (account, trader, strategy, venue, instrument), which reads nothing but them and `rights`. Instants are
+    kept in ns and the lists by instrument and issuer, so that a check looks up and compares.
     """
 
     def __init__(
@@ -234,6 +235,7 @@ class ComplianceParams:
         self.sigma_floor = Decimal(repr(self.tolerances.sigma_floor_percent)) / 100
         self.liquidation_share = Decimal(repr(self.tolerances.liquidation_share_percent)) / 100
         self.plan: Any = None
+        self.entitled: set[tuple[str, str, str, str, str]] = set()
         self.state_lag = nanoseconds(self.tolerances.state_lag_seconds)
         self.profit_lag = nanoseconds(self.tolerances.profit_lag_seconds)
         self.order_age = nanoseconds(self.tolerances.order_age_seconds)

@@ -15,10 +15,11 @@ from domain.health import MarketHealth
 from domain.instruments import Instrument
 from domain.market import Session
 from domain.orders import Intent, Side
+from operators.compliance_changes import Change, Equity
 from operators.compliance_facts import InstrumentFacts, facts_in_units
 from operators.compliance_rules import ComplianceParams
 from operators.compliance_state import ComplianceState, Exposure, Holding, Reservation
-from operators.group_exposures import ZERO, GroupExposure
+from operators.group_exposures import ONE, ZERO, GroupExposure
 from operators.intent_defects import Defect, defects_of_names, defects_of_numbers, priced
 from operators.limits import Sheet, in_units
 
@@ -26,6 +27,7 @@ SOURCES = ("mid", "last_trade", "prior_close")
 _EMPTY = Holding()
 _NONE = Exposure()
 _NOTHING = GroupExposure()
+_BUY = Side.BUY
 
 
 class Watermarks(NamedTuple):
@@ -133,38 +135,21 @@ class Market(NamedTuple):
         return self.approval is not None or bool(self.overrides)
 
 
-class Change(msgspec.Struct, gc=False):
-    """What an order makes of a position: `was` as the exposures hold it, then its worst cases, in units and values.
-
-    `high` is position + open buys, `low` position - open sells, `wide` the larger magnitude; `*_after` with the order.
-    `value` and `value_after` are `wide` at `unit`, the reference price in base currency.
-    """
-
-    was: Holding
-    high: int
-    low: int
-    wide: int
-    high_after: int
-    low_after: int
-    wide_after: int
-    unit: Decimal
-    value: Decimal
-    value_after: Decimal
-
-
 class View(msgspec.Struct, gc=False):
     """All that a check may see of one intent.
 
     `price` is the limit price (None for a market order), `unit_value` what one unit is worth at the reference
     price and `unit_notional` what one unit may cost or bring, both in base currency and None where nothing
-    prices it. A sale is taken at the dearer of its limit and the reference, since a limit only says what it
-    must bring at least. `replaced` is the open order that this one stands for, `reduces` says that it asks for no
-    more than that order, at no worse a price: no size or limit can fail it.
+    prices it; `measured` is `notional` as a number to report. A sale is taken at the dearer of its limit and the
+    reference, since a limit only says what it must bring at least. `replaced` is the open order that this one stands
+    for, `reduces` says that it asks for no more than that order, at no worse a price: no size or limit can fail it.
+    `in_parts` says that a unit is another quantity than one share, contract or coin.
     """
 
     market: Market
     params: ComplianceParams
     state: ComplianceState
+    symbol: str
     sheet: Sheet
     defects: tuple[Defect, ...]
     identified: bool
@@ -176,8 +161,10 @@ class View(msgspec.Struct, gc=False):
     unit_value: Decimal | None
     unit_notional: Decimal | None
     notional: Decimal | None
+    measured: float
     replaced: Reservation | None
     reduces: bool
+    in_parts: bool
     memo: dict[str, Any]
 
     def holding(self, scope: str, symbol: str) -> Holding:
@@ -198,7 +185,7 @@ class View(msgspec.Struct, gc=False):
     def amount(self, quantity: int) -> Decimal | int:
         """Return how many shares, contracts or coins a quantity (units) is, as limits on quantities are written."""
         instrument = self.market.instrument
-        return quantity if instrument is None or instrument.unit == 1 else instrument.amount(quantity)
+        return instrument.amount(quantity) if self.in_parts and instrument is not None else quantity
 
     def exposure(self, scope: str) -> Exposure:
         """Return the exposures of a scope, a replaced order left out; not to be changed."""
@@ -228,8 +215,27 @@ class View(msgspec.Struct, gc=False):
         high, low = held.position + held.open_buys, held.position - held.open_sells
         high_after, low_after = (high + self.quantity, low) if self.sign > 0 else (high, low - self.quantity)
         wide, wide_after = max(high, -high, low, -low), max(high_after, -high_after, low_after, -low_after)
+        value_after, everything = wide_after * unit, self.exposure(scope)
+        if symbol != self.symbol:
+            held = self.holding(scope, self.symbol)
+        gross_after = everything.gross - held.gross + value_after
+        equity = self.state.equities.get(scope)
         return Change(
-            was, high, low, wide, high_after, low_after, wide_after, unit, wide * unit, wide_after * unit
+            scope,
+            was,
+            held,
+            everything,
+            high,
+            low,
+            wide,
+            high_after,
+            low_after,
+            wide_after,
+            unit,
+            value_after,
+            gross_after,
+            float(gross_after),
+            Equity(equity, float(equity)) if equity is not None and equity.is_finite() else None,
         )
 
     def known(self) -> InstrumentFacts | None:
@@ -241,30 +247,43 @@ class View(msgspec.Struct, gc=False):
         found: InstrumentFacts | None = self.memo["known"]
         return found
 
-    def gross_after(self, scope: str, group: str, weight: Decimal) -> tuple[Decimal, Decimal]:
-        """Return the gross value (base currency) of a scope in a group before the order and after it.
+    def gross_after(self, change: Change, group: str, weight: Decimal) -> Decimal:
+        """Return the gross value (base currency) of a change's scope in a group after the order.
 
         `weight` (at least 0) is that of the instrument in the group; worst case of open orders, the instrument at the
         reference price.
         """
-        rest, change = self.state.groups.get((scope, group), _NOTHING), self.change(scope)
-        others = rest.gross - change.was.gross * weight
-        return others + change.value * weight, others + change.value_after * weight
+        rest = self.state.groups.get((change.scope, group), _NOTHING)
+        if weight is ONE:
+            return rest.gross - change.was.gross + change.value_after
+        return rest.gross - change.was.gross * weight + change.value_after * weight
 
-    def net_after(self, scope: str, group: str, weight: Decimal) -> tuple[Decimal, Decimal]:
-        """Return the larger magnitude of a scope's net value in a group before the order and after it."""
-        rest, change = self.state.groups.get((scope, group), _NOTHING), self.change(scope)
+    def gross_before(self, change: Change, group: str, weight: Decimal) -> Decimal:
+        """Return the gross value (base currency) of a change's scope in a group before the order."""
+        rest = self.state.groups.get((change.scope, group), _NOTHING)
+        return rest.gross - change.was.gross * weight + change.value * weight
+
+    def net_after(self, change: Change, group: str, weight: Decimal) -> Decimal:
+        """Return the larger magnitude of the net value of a change's scope in a group after the order."""
+        return self._net(change, group, weight, change.high_after, change.low_after)
+
+    def net_before(self, change: Change, group: str, weight: Decimal) -> Decimal:
+        """Return the larger magnitude of the net value of a change's scope in a group before the order."""
+        return self._net(change, group, weight, change.high, change.low)
+
+    def _net(self, change: Change, group: str, weight: Decimal, high: int, low: int) -> Decimal:
+        """Return the larger magnitude of a scope's net value in a group, with so many units of the instrument."""
+        rest = self.state.groups.get((change.scope, group), _NOTHING)
         was, unit = change.was, change.unit * weight
-        if weight < 0:
-            high, low = rest.high - was.low * weight, rest.low - was.high * weight
-            ends = (change.low, change.high, change.low_after, change.high_after)
+        if weight < ZERO:
+            upper = abs(rest.high - was.low * weight + low * unit)
+            lower = abs(rest.low - was.high * weight + high * unit)
         else:
-            high, low = rest.high - was.high * weight, rest.low - was.low * weight
-            ends = (change.high, change.low, change.high_after, change.low_after)
-        return (
-            max(abs(high + ends[0] * unit), abs(low + ends[1] * unit)),
-            max(abs(high + ends[2] * unit), abs(low + ends[3] * unit)),
-        )
+            upper = abs(rest.high - was.high * weight + high * unit)
+            lower = abs(rest.low - was.low * weight + low * unit)
+        if lower > upper:
+            return lower
+        return upper
 
 
 def choose_reference(
@@ -287,11 +306,12 @@ def view_of(state: ComplianceState, params: ComplianceParams, intent: Intent, ma
     names = defects_of_names(intent)
     defects = names + defects_of_numbers(intent, instrument)
     sane = not defects
+    symbol = str(intent.symbol)
     sheet = params.limits.sheet(
         str(intent.account),
         str(intent.strategy),
         str(intent.desk),
-        str(intent.symbol),
+        symbol,
         instrument.tier if instrument else "",
         market.now_at,
     )
@@ -305,7 +325,7 @@ def view_of(state: ComplianceState, params: ComplianceParams, intent: Intent, ma
         if reference is not None:
             unit_value = reference * factor
         worst = price if price is not None else reference
-        if worst is not None and intent.side is not Side.BUY:
+        if worst is not None and intent.side is not _BUY:
             worst = max(worst, reference) if reference is not None else None
         if worst is not None:
             unit_notional = worst * factor
@@ -317,19 +337,22 @@ def view_of(state: ComplianceState, params: ComplianceParams, intent: Intent, ma
         market,
         params,
         state,
+        symbol,
         sheet,
         defects,
         not names,
         sane,
-        intent.side.sign if sane else 0,
+        (1 if intent.side is _BUY else -1) if sane else 0,
         intent.order_qty if sane else 0,
         price,
         reference,
         unit_value,
         unit_notional,
         notional,
+        0.0 if notional is None else float(notional),
         replaced,
         replaced is not None and sane and _reduces(replaced, intent),
+        instrument is not None and instrument.unit != 1,
         {},
     )
 

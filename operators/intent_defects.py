@@ -9,6 +9,7 @@ from domain.orders import Intent, OrdType, Side, TimeInForce
 QUANTITY_MAX = 10**12
 PRICE_MIN = Decimal("1E-9")
 PRICE_MAX = Decimal("1E12")
+_MARKET = OrdType.MARKET
 
 
 class Defect(NamedTuple):
@@ -22,20 +23,12 @@ class Defect(NamedTuple):
 
 def defects_of_names(intent: Intent) -> tuple[Defect, ...]:
     """Return the names of an intent that are no names."""
-    if (
-        all(
-            type(name) is str and name
-            for name in (
-                intent.cl_ord_id,
-                intent.account,
-                intent.trader,
-                intent.strategy,
-                intent.symbol,
-                intent.desk,
-            )
-        )
-        and type(intent.ex_destination) is str
-    ):
+    order, account, trader = intent.cl_ord_id, intent.account, intent.trader
+    strategy, symbol, desk = intent.strategy, intent.symbol, intent.desk
+    named = (
+        type(order) is type(account) is type(trader) is type(strategy) is type(symbol) is type(desk) is str
+    )
+    if named and type(intent.ex_destination) is str and all((order, account, trader, strategy, symbol, desk)):
         return ()
     fields = ("cl_ord_id", "account", "trader", "strategy", "symbol", "desk", "ex_destination")
     return tuple(
@@ -61,7 +54,7 @@ def defects_of_numbers(intent: Intent, instrument: Instrument | None) -> tuple[D
     price = intent.price
     if price is not None and priced(price) is None:
         found.append(Defect("price", 11, repr(price), f"a Decimal from {PRICE_MIN} to {PRICE_MAX}"))
-    if (price is None) is not (intent.ord_type is OrdType.MARKET):
+    if (price is None) is not (intent.ord_type is _MARKET):
         found.append(Defect("price", 11, repr(price), "a price for a limit order, none for a market order"))
     if instrument is not None and intent.currency != instrument.currency:
         found.append(Defect("currency", 11, repr(intent.currency), instrument.currency))

@@ -172,8 +172,9 @@ class Bound(msgspec.Struct, frozen=True):
     """A limit as it meets one intent: `scope` names whose it is (`account:main`), `level` its scope type.
 
     `limit` is `hard` as a float, `divisor` what a share of it is taken by (1 where it is 0), `window` a span
-    in ns, 0 for none. `start` is soft where there is one and hard else, `start_limit` that as a float. `named` says
-    that the row names the instrument, `since` when it began to be valid (ns UTC).
+    in ns, 0 for none. `count` is `hard` without its fraction, 0 where it has no end. `start` is soft where there is
+    one and hard else, `start_limit` that as a float. `named` says that the row names the instrument, `since` when it
+    began to be valid (ns UTC).
     """
 
     scope: str
@@ -187,6 +188,7 @@ class Bound(msgspec.Struct, frozen=True):
     start_limit: float = 0.0
     named: bool = False
     since: int = 0
+    count: int = 0
 
 
 class Window(NamedTuple):
@@ -324,6 +326,7 @@ def _bound(row: Limit, scope_type: str, name: str) -> Bound:
         float(start),
         own,
         row.valid_from,
+        int(row.hard) if row.hard.is_finite() else 0,
     )
 
 
@@ -342,6 +345,7 @@ def in_units(sheet: Sheet, splits: Sequence[tuple[int, Decimal]]) -> Sheet:
         return msgspec.structs.replace(
             bound,
             hard=hard,
+            count=int(hard) if hard.is_finite() else 0,
             soft=None if bound.soft is None else bound.soft * ratio,
             limit=float(hard),
             divisor=hard or Decimal(1),

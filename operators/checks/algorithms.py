@@ -39,6 +39,9 @@ def algorithm(intent: Intent, view: View) -> Answers:
     orders = 1 if fresh else sent.orders + 1
     instruments = 1 if fresh else len(sent.instruments) + (intent.symbol not in sent.instruments)
     venues = 1 if fresh else len(sent.venues) + (intent.ex_destination not in sent.venues)
+    within = instruments <= row.instruments_max and venues <= row.venues_max
+    if within and orders <= row.orders_max and position <= row.position_max:
+        return (passed(SCOPE, float(orders), float(row.orders_max), scope),)
     failures: list[Check] = []
     for what, measured, limit in (
         ("instruments", instruments, row.instruments_max),

@@ -59,21 +59,27 @@ def unlimited(rule: Rule, measured: float | str | None) -> Answers:
     return (failed(rule, measured, None, text="no limit is set"),)
 
 
-def against(rule: Rule, measured: Decimal | int, bounds: tuple[Bound, ...]) -> Answers:
-    """Compare one value with each bound; at the bound passes."""
+def against(rule: Rule, exact: Decimal | int, measured: float, bounds: tuple[Bound, ...]) -> Answers:
+    """Compare one value with each bound, and report it as `measured`; at the bound passes."""
     if not bounds:
-        return unlimited(rule, float(measured))
-    failures = [
-        failed(rule, float(measured), bound.limit, bound.scope) for bound in bounds if measured > bound.hard
-    ]
+        return unlimited(rule, measured)
+    failures: list[Check] = []
+    tightest = bounds[0]
+    for bound in bounds:
+        if exact > bound.hard:
+            failures.append(failed(rule, measured, bound.limit, bound.scope))
+        elif bound.hard < tightest.hard:
+            tightest = bound
     if failures:
         return tuple(failures)
-    tightest = bounds[0] if len(bounds) == 1 else min(bounds, key=_hard)
-    return (passed(rule, float(measured), tightest.limit, tightest.scope),)
+    return (passed(rule, measured, tightest.limit, tightest.scope),)
 
 
-def worst(rule: Rule, measures: Iterable[tuple[Decimal | int, Bound, bool]]) -> Answers:
-    """Answer from (measured, bound, fails) of several bounds that measure different things."""
+def worst(rule: Rule, measures: Iterable[tuple[Decimal | float, Bound, bool]]) -> Answers:
+    """Answer from (measured, bound, fails) of several bounds that measure different things.
+
+    What is measured was compared already: a caller that has it as a float gives that.
+    """
     failures: list[Check] = []
     fullest: tuple[float, Bound] | None = None
     most = _LESS_THAN_ANY
@@ -88,7 +94,3 @@ def worst(rule: Rule, measures: Iterable[tuple[Decimal | int, Bound, bool]]) -> 
     if fullest is None:
         return unlimited(rule, None)
     return (passed(rule, fullest[0], fullest[1].limit, fullest[1].scope),)
-
-
-def _hard(bound: Bound) -> Decimal:
-    return bound.hard

@@ -12,13 +12,17 @@ NOT_ENTITLED = Rule("PT-04", "NOT_ENTITLED", 33, "not entitled")
 DUPLICATE = Rule("PT-06", "DUP_CLORDID", 6, "the ClOrdID was used before on this trading day")
 _ENTITLED = (passed(UNKNOWN, "entitled", "entitled"),)
 _UNIQUE = (passed(DUPLICATE, "new", "new"),)
+_ASKED_MAX = 50_000
 
 
 def entitlements(intent: Intent, view: View) -> Answers:
     """PT-04: account, trader, strategy are known, active, and entitled to account, venue, instrument."""
     if not view.identified:
         return (failed(NOT_ENTITLED, MALFORMED, "entitled"),)
-    rights = view.params.rights
+    rights, entitled = view.params.rights, view.params.entitled
+    asked = (intent.account, intent.trader, intent.strategy, intent.ex_destination, intent.symbol)
+    if asked in entitled:
+        return _ENTITLED
     failures: list[Check] = []
     account = rights.accounts.get(intent.account)
     if account is None or not account.active:
@@ -45,7 +49,12 @@ def entitlements(intent: Intent, view: View) -> Answers:
                 text=f"not entitled to {lacking}",
             )
         )
-    return tuple(failures) or _ENTITLED
+    if failures:
+        return tuple(failures)
+    if len(entitled) >= _ASKED_MAX:
+        entitled.clear()
+    entitled.add(asked)
+    return _ENTITLED
 
 
 def _lacking(rights: Rights, intent: Intent) -> str:

@@ -6,13 +6,14 @@ from domain.decisions import Check
 from domain.orders import Intent
 from operators.checks.answers import MALFORMED, UNPRICED, Answers, Rule, failed, passed, unlimited
 from operators.compliance_view import View
+from operators.limits import Bound
 
 CREDIT = Rule("PT-30", "CREDIT_LIMIT", 25, "the customer's credit is used up")
 CAPITAL = Rule("PT-30", "CAPITAL_LIMIT", 25, "the firm's capital is used up")
 MARGIN = Rule("PT-31", "MARGIN", 25, "what is left after margin is below the buffer")
 
 
-def credit(intent: Intent, view: View) -> Answers:
+def credit(_intent: Intent, view: View) -> Answers:
     """PT-30: gross value after the order, with what is used elsewhere, is within the threshold of customer and firm.
 
     Orders entered count, not fills (base currency). An order that adds nothing is let through. Source: 17 CFR
@@ -28,11 +29,10 @@ def credit(intent: Intent, view: View) -> Answers:
     for bound in bounds:
         elsewhere = view.params.facts.credit.at(bound.scope, view.market.now_at)
         change = view.change(bound.scope)
-        rest = view.exposure(bound.scope).gross - view.holding(bound.scope, intent.symbol).gross
-        total = rest + change.value_after
+        total, measured = change.gross_after, change.measured
         if elsewhere is not None:
             total += elsewhere.used
-        measured = float(total)
+            measured = float(total)
         if total > bound.hard and change.value_after > change.value:
             rule = CAPITAL if bound.level == "firm" else CREDIT
             answers.append(failed(rule, measured, bound.limit, bound.scope))
@@ -55,16 +55,20 @@ def margin(_intent: Intent, view: View) -> Answers:
     if rate is None:
         return (failed(MARGIN, f"no rate of tier {instrument.tier}", bounds[0].limit),)
     answers: list[Check] = []
-    least: tuple[Decimal, Check] | None = None
+    least: tuple[Decimal, Decimal, Bound] | None = None
+    weight = rate.rate_percent / 100
     for bound in bounds:
-        equity = view.state.equities.get(bound.scope)
-        if equity is None or not equity.is_finite():
+        change = view.change(bound.scope)
+        if change.equity is None:
             answers.append(failed(MARGIN, "equity unknown", bound.limit, bound.scope))
             continue
-        before, after = view.gross_after(bound.scope, "margin", rate.rate_percent / 100)
-        left = equity - after
-        if left < bound.hard and after > before:
+        after = view.gross_after(change, "margin", weight)
+        left = change.equity.exact - after
+        if left < bound.hard and after > view.gross_before(change, "margin", weight):
             answers.append(failed(MARGIN, float(left), bound.limit, bound.scope))
         elif least is None or left - bound.hard < least[0]:
-            least = left - bound.hard, passed(MARGIN, float(left), bound.limit, bound.scope)
-    return tuple(answers) or (() if least is None else (least[1],))
+            least = left - bound.hard, left, bound
+    if answers or least is None:
+        return tuple(answers)
+    _, left, bound = least
+    return (passed(MARGIN, float(left), bound.limit, bound.scope),)

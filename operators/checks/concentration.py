@@ -20,6 +20,8 @@ OWNERSHIP = Rule("PT-32", "OWNERSHIP", 3, "the holding nears the share of the co
 SECTOR = Rule("PT-33", "SECTOR_LIMIT", 3, "too much of the equity is in one sector or country")
 CURRENCY = Rule("PT-33", "CCY_LIMIT", 3, "too much of the equity is in one currency")
 FACTOR = Rule("PT-33", "FACTOR_LIMIT", 3, "too much of the equity hangs on one factor")
+_WARN, _HOLD = Outcome.WARN, Outcome.HOLD
+_BASE_CURRENCY = (passed(CURRENCY, "base currency", None),)
 
 
 def concentration(_intent: Intent, view: View) -> Answers:
@@ -28,10 +30,10 @@ def concentration(_intent: Intent, view: View) -> Answers:
     if view.unit_value is None or instrument is None:
         return (failed(ISSUER, UNPRICED if view.sane else MALFORMED, None),)
     answers: list[Check] = []
-    if params.applies("PT-32 CONC_ISSUER"):
+    if "PT-32 CONC_ISSUER" in params.applying:
         group = f"issuer:{instrument.issuer or instrument.name}"
-        answers += _of_equity(view, ISSUER, "issuer_concentration", group, ONE, Outcome.WARN)
-    days, owned = params.applies("PT-32 DTL"), params.applies("PT-32 OWNERSHIP")
+        answers += _of_equity(view, ISSUER, "issuer_concentration", group, ONE, _WARN)
+    days, owned = "PT-32 DTL" in params.applying, "PT-32 OWNERSHIP" in params.applying
     if days or owned:
         known = view.known()
         answers += _liquidation(view, known) if days else ()
@@ -45,7 +47,8 @@ def groups(_intent: Intent, view: View) -> Answers:
     if view.unit_value is None or instrument is None:
         return (failed(SECTOR, UNPRICED if view.sane else MALFORMED, None),)
     answers: list[Check] = []
-    by_sector, by_factor = params.applies("PT-33 SECTOR_LIMIT"), params.applies("PT-33 FACTOR_LIMIT")
+    by_sector = "PT-33 SECTOR_LIMIT" in params.applying
+    by_factor = "PT-33 FACTOR_LIMIT" in params.applying
     known = view.known() if by_sector or by_factor else None
     if by_sector:
         for kind, name in (
@@ -55,20 +58,20 @@ def groups(_intent: Intent, view: View) -> Answers:
             if not name:
                 answers.append(failed(SECTOR, f"{kind} unknown", None))
             else:
-                answers += _of_equity(view, SECTOR, f"{kind}_exposure", f"{kind}:{name}", ONE, Outcome.HOLD)
-    if params.applies("PT-33 CCY_LIMIT"):
+                answers += _of_equity(view, SECTOR, f"{kind}_exposure", f"{kind}:{name}", ONE, _HOLD)
+    if "PT-33 CCY_LIMIT" in params.applying:
         if instrument.currency == params.tolerances.base_currency:
-            answers.append(passed(CURRENCY, "base currency", None))
+            answers += _BASE_CURRENCY
         else:
             group = f"currency:{instrument.currency}"
-            answers += _of_equity(view, CURRENCY, "currency_exposure", group, ONE, Outcome.HOLD, net=True)
+            answers += _of_equity(view, CURRENCY, "currency_exposure", group, ONE, _HOLD, net=True)
     if by_factor:
         loadings = loadings_of(known.factors) if known is not None else ()
         if known is None:
             answers.append(failed(FACTOR, "factors unknown", None))
         for name, loading in loadings:
             group = f"factor:{name}"
-            answers += _of_equity(view, FACTOR, "factor_exposure", group, loading, Outcome.HOLD, net=True)
+            answers += _of_equity(view, FACTOR, "factor_exposure", group, loading, _HOLD, net=True)
     return tuple(answers)
 
 
@@ -82,15 +85,18 @@ def _of_equity(
     answers: list[Check] = []
     fullest: tuple[float, float, Bound] | None = None
     for bound in bounds:
-        equity = view.state.equities.get(bound.scope)
-        if equity is None or not equity.is_finite() or equity <= 0:
+        change = view.change(bound.scope)
+        equity = change.equity
+        if equity is None or equity.exact <= 0:
             answers.append(failed(rule, "equity unknown", bound.limit, f"{bound.scope} {group}"))
             continue
-        before, after = (view.net_after if net else view.gross_after)(bound.scope, group, weight)
+        after = (view.net_after if net else view.gross_after)(change, group, weight)
         percent = after * 100
-        measured = float(percent) / float(equity)
-        if percent > bound.start * equity and after > before:
-            hard = percent > bound.hard * equity
+        measured = float(percent) / equity.measured
+        if percent > bound.start * equity.exact and after > (
+            (view.net_before if net else view.gross_before)(change, group, weight)
+        ):
+            hard = percent > bound.hard * equity.exact
             limit, outcome = (bound.limit, Outcome.REJECT) if hard else (bound.start_limit, softly)
             answers.append(failed(rule, measured, limit, f"{bound.scope} {group}", outcome))
         elif fullest is None or measured > fullest[0] * bound.start_limit:
@@ -108,15 +114,16 @@ def _liquidation(view: View, known: InstrumentFacts | None) -> Iterable[Check]:
     if known is None or known.adv20 is None:
         return (failed(LIQUIDATION, "volume unknown", bounds[0].limit),)
     daily = known.adv20 * view.params.liquidation_share
-    answers = [_days(view, bound, daily) for bound in bounds]
+    measured = float(daily)
+    answers = [_days(view, bound, daily, measured) for bound in bounds]
     failures = [answer for answer in answers if answer.code]
     return failures or answers[:1]
 
 
-def _days(view: View, bound: Bound, daily: Decimal) -> Check:
+def _days(view: View, bound: Bound, daily: Decimal, daily_measured: float) -> Check:
     change = view.change(bound.scope)
     after, worse = change.wide_after, change.wide_after > change.wide
-    measured = after / float(daily)
+    measured = after / daily_measured
     if worse and after > bound.hard * daily:
         return failed(LIQUIDATION, measured, bound.limit, bound.scope)
     if worse and after > bound.start * daily:

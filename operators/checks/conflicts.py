@@ -15,6 +15,7 @@ MANDATE = Rule("PT-43", "MANDATE", 0, "the account's mandate does not allow it")
 _NO_OWN = (passed(SELF_TRADE, "no own order opposite", None),)
 _AGENCY = (passed(AHEAD, "an agency order", None),)
 _CLEAR = (passed(AHEAD, "no client order", None),)
+_ALLOWED = passed(MANDATE, "allowed", "allowed")
 
 
 def crossing(intent: Intent, view: View) -> tuple[str, ...]:
@@ -62,10 +63,13 @@ def trading_ahead(intent: Intent, view: View) -> Answers:
         return (failed(AHEAD, MALFORMED, None),)
     if not view.market.handling.principal:
         return _AGENCY
+    held = view.params.facts.client_orders.get(intent.symbol)
+    if held is None:
+        return _CLEAR
     now_at = view.market.now_at
     first = [
         row
-        for row in view.params.facts.client_orders.get(intent.symbol, ())
+        for row in held
         if row.holds(now_at) and (row.side == "1") is (view.sign > 0) and _marketable(row, intent, view)
     ]
     if not first:
@@ -88,23 +92,20 @@ def mandates(intent: Intent, view: View) -> Answers:
     if not view.identified or instrument is None:
         return (failed(MANDATE, MALFORMED if instrument else "unknown instrument", "allowed"),)
     answers: list[Check] = []
-    if params.applies("PT-43 MANDATE"):
+    if "PT-43 MANDATE" in params.applying:
         rows = [row for row in params.facts.mandates.get(intent.account, ()) if row.holds(now_at)]
-        scope = f"account:{intent.account}"
         forbidden = _forbidden(rows[-1], intent, instrument, view) if rows else "no mandate"
         answers.append(
-            failed(MANDATE, forbidden, "allowed", scope)
-            if forbidden
-            else passed(MANDATE, "allowed", "allowed")
+            failed(MANDATE, forbidden, "allowed", f"account:{intent.account}") if forbidden else _ALLOWED
         )
-    if params.applies("PT-43 SANCTION"):
+    if "PT-43 SANCTION" in params.applying:
         answers += sanctions(intent, view)
     return tuple(answers)
 
 
 def _forbidden(mandate: Mandate, intent: Intent, instrument: Instrument, view: View) -> str:
     """Return what a mandate forbids about the order, or an empty text."""
-    if intent.side in (Side.SELL_SHORT, Side.SELL_SHORT_EXEMPT) and not mandate.short_allowed:
+    if not mandate.short_allowed and intent.side in (Side.SELL_SHORT, Side.SELL_SHORT_EXEMPT):
         return "short sales"
     if intent.symbol in mandate.instruments_forbidden.split():
         return f"instrument {intent.symbol}"

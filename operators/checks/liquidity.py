@@ -22,15 +22,16 @@ def volume_share(_intent: Intent, view: View) -> Answers:
         return (failed(SHARE, MALFORMED, None),)
     known = view.known()
     answers: list[Check] = []
-    if params.applies("PT-21 PCT_ADV"):
-        answers += _share(view, None if known is None else known.adv20)
-    if params.applies("PT-21 EST_IMPACT"):
-        sigma = None if known is None else known.sigma_daily_percent
-        answers += _impact(view, None if known is None else known.adv20, sigma)
+    adv = None if known is None else known.adv20
+    daily = 0.0 if adv is None else float(adv)
+    if "PT-21 PCT_ADV" in params.applying:
+        answers += _share(view, adv, daily)
+    if "PT-21 EST_IMPACT" in params.applying:
+        answers += _impact(view, adv, daily, None if known is None else known.sigma_daily_percent)
     return tuple(answers)
 
 
-def _share(view: View, adv: Decimal | None) -> Answers:
+def _share(view: View, adv: Decimal | None, daily: float) -> Answers:
     bounds, warns = view.sheet.bounds["adv_share"], view.sheet.bounds["adv_share_warn"]
     if not bounds:
         return unlimited(SHARE, None)
@@ -38,17 +39,17 @@ def _share(view: View, adv: Decimal | None) -> Answers:
     if adv is None:
         return (failed(SHARE, "volume unknown", bound.limit, bound.scope),)
     percent = view.quantity * 100
-    measured, soft = percent / float(adv), bound.start
+    measured = percent / daily
     if percent > bound.hard * adv:
         return (failed(SHARE, measured, bound.limit, bound.scope),)
-    if percent > soft * adv:
-        return (failed(SHARE, measured, float(soft), bound.scope, Outcome.HOLD),)
+    if percent > bound.start * adv:
+        return (failed(SHARE, measured, bound.start_limit, bound.scope, Outcome.HOLD),)
     if warns and percent > warns[0].hard * adv:
         return (failed(SHARE, measured, warns[0].limit, warns[0].scope, Outcome.WARN),)
-    return (passed(SHARE, measured, float(soft), bound.scope),)
+    return (passed(SHARE, measured, bound.start_limit, bound.scope),)
 
 
-def _impact(view: View, adv: Decimal | None, sigma_percent: Decimal | None) -> Answers:
+def _impact(view: View, adv: Decimal | None, daily: float, sigma_percent: Decimal | None) -> Answers:
     bounds = view.sheet.bounds["impact"]
     if not bounds:
         return unlimited(IMPACT, None)
@@ -57,10 +58,9 @@ def _impact(view: View, adv: Decimal | None, sigma_percent: Decimal | None) -> A
         return (failed(IMPACT, "volume or volatility unknown", bound.limit, bound.scope, Outcome.HOLD),)
     sigma = sigma_percent * BASIS_POINTS
     squared = sigma * sigma * view.quantity
-    measured = float(sigma) * (view.quantity / float(adv)) ** 0.5
-    soft = bound.start
+    measured = float(sigma) * (view.quantity / daily) ** 0.5
     if squared > bound.hard * bound.hard * adv:
         return (failed(IMPACT, measured, bound.limit, bound.scope, Outcome.HOLD),)
-    if squared > soft * soft * adv:
-        return (failed(IMPACT, measured, float(soft), bound.scope, Outcome.WARN),)
-    return (passed(IMPACT, measured, float(soft), bound.scope),)
+    if squared > bound.start * bound.start * adv:
+        return (failed(IMPACT, measured, bound.start_limit, bound.scope, Outcome.WARN),)
+    return (passed(IMPACT, measured, bound.start_limit, bound.scope),)

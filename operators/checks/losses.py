@@ -34,10 +34,9 @@ def losses(intent: Intent, view: View) -> Answers:
                 words = "unknown" if scope_losses is None else MALFORMED
                 answers.append(failed(rule, words, bound.limit, bound.scope, text="the loss is not known"))
                 continue
-            soft = bound.hard if bound.soft is None else bound.soft
-            if share.above >= soft * share.below:
+            if share.above >= bound.start * share.below:
                 answers.append(_breached(intent, view, rule, bound, share))
-            elif share.measured > fullest * (limit := float(soft)):
+            elif share.measured > fullest * (limit := bound.start_limit):
                 fullest, least = share.measured / (limit or 1.0), (rule, share.measured, limit, bound.scope)
     if not answers and least is not None:
         answers.append(passed(*least))

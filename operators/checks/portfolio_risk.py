@@ -37,11 +37,12 @@ def portfolio_risk(intent: Intent, view: View) -> Answers:
     if view.unit_value is None:
         return (failed(VALUE_AT_RISK, UNPRICED if view.sane else MALFORMED, None),)
     answers: list[Check] = []
-    if view.params.applies("PT-34 VAR_LIMIT"):
+    applying = view.params.applying
+    if "PT-34 VAR_LIMIT" in applying:
         answers += _measured(intent, view, VALUE_AT_RISK, "value_at_risk")
         if view.sheet.bounds["expected_shortfall"]:
             answers += _measured(intent, view, VALUE_AT_RISK, "expected_shortfall")
-    if view.params.applies("PT-34 STRESS_LIMIT"):
+    if "PT-34 STRESS_LIMIT" in applying:
         answers += _measured(intent, view, STRESS, "stress_loss")
     return tuple(answers)
 
@@ -50,24 +51,28 @@ def _measured(intent: Intent, view: View, rule: Rule, measure: str) -> Answers:
     bounds, now_at = view.sheet.bounds[measure], view.market.now_at
     if not bounds:
         return unlimited(rule, None)
-    answers: list[Check] = []
+    failures: list[Check] = []
+    fullest: tuple[float, Bound] | None = None
     for bound in bounds:
         snapshot = view.state.counters.risk.get(bound.scope)
         if snapshot is None or not 0 <= now_at - snapshot.at <= view.params.risk_age:
             age = "no snapshot" if snapshot is None else f"{(now_at - snapshot.at) / SECOND} s old"
-            answers.append(
+            failures.append(
                 failed(rule, age, bound.limit, bound.scope, text=f"no {measure} that is young enough")
             )
             continue
-        answers += [_compared(intent, view, rule, bound, figure) for figure in _figures(snapshot, measure)]
-    if not answers:
+        for figure in _figures(snapshot, measure):
+            answer = _compared(intent, view, rule, bound, figure)
+            if isinstance(answer, Check):
+                failures.append(answer)
+            elif fullest is None or answer > fullest[0]:
+                fullest = answer, bound
+    if failures:
+        return tuple(failures)
+    if fullest is None:
         return (failed(rule, "no scenario", bounds[0].limit, bounds[0].scope, text=f"no {measure} is known"),)
-    failures = [answer for answer in answers if answer.code]
-    return tuple(failures) or (max(answers, key=_measure),)
-
-
-def _measure(answer: Check) -> float:
-    return answer.measured if isinstance(answer.measured, float) else 0.0
+    measured, bound = fullest
+    return (passed(rule, measured, bound.start_limit, bound.scope),)
 
 
 def _figures(snapshot: RiskFigures, measure: str) -> Iterator[Figure]:
@@ -80,18 +85,18 @@ def _figures(snapshot: RiskFigures, measure: str) -> Iterator[Figure]:
             yield Figure(name, loss, snapshot.marginal_stress.get(name, {}))
 
 
-def _compared(intent: Intent, view: View, rule: Rule, bound: Bound, figure: Figure) -> Check:
+def _compared(intent: Intent, view: View, rule: Rule, bound: Bound, figure: Figure) -> Check | float:
+    """Return how a figure fails, or where it does not what it comes to after the order."""
     marginal = figure.marginal.get(intent.symbol)
     if marginal is None:
         words = f"the {figure.name} of {intent.symbol} is not known"
         return failed(rule, "unknown", bound.limit, bound.scope, text=words)
     unit = view.unit_value if view.unit_value is not None else ZERO
-    added = marginal * unit * view.quantity * view.sign
+    added = marginal * unit * (view.quantity * view.sign)
     after = round(figure.now + added, 6)
-    soft = bound.hard if bound.soft is None else bound.soft
-    if added > 0 and after > bound.hard:
-        return failed(rule, float(after), bound.limit, bound.scope, text=f"{figure.name}: {rule.text}")
-    if added > 0 and after > soft:
-        words = f"{figure.name}: {rule.text}"
-        return failed(rule, float(after), float(soft), bound.scope, Outcome.HOLD, words)
-    return passed(rule, float(after), float(soft), bound.scope)
+    if added <= ZERO or (after <= bound.start and after <= bound.hard):
+        return float(after)
+    words = f"{figure.name}: {rule.text}"
+    if after > bound.hard:
+        return failed(rule, float(after), bound.limit, bound.scope, text=words)
+    return failed(rule, float(after), bound.start_limit, bound.scope, Outcome.HOLD, words)

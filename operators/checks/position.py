@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from domain.orders import Intent
 from operators.checks.answers import MALFORMED, UNPRICED, Answers, Rule, failed, worst
+from operators.compliance_changes import Change
 from operators.compliance_view import View
 from operators.limits import Bound
 
@@ -19,7 +20,7 @@ NET = Rule("PT-29", "NET_EXP", 3, "the net exposure could become too large")
 BETA = Rule("PT-29", "BETA_EXP", 3, "the beta-adjusted exposure could become too large")
 
 
-def position_bounds(intent: Intent, view: View) -> Answers:
+def position_bounds(_intent: Intent, view: View) -> Answers:
     """PT-27: pos + open buys + order <= longest, and -(pos - open sells - order) <= shortest, at every scope.
 
     In shares, contracts or coins; the order counts on its own side. Source: FIA 2024 section 1.2.
@@ -27,16 +28,16 @@ def position_bounds(intent: Intent, view: View) -> Answers:
     if not view.sane:
         return failed(LONG, MALFORMED, None), failed(SHORT, MALFORMED, None)
     buy, sell = (view.quantity, 0) if view.sign > 0 else (0, view.quantity)
-    longs: list[tuple[Decimal | int, Bound, bool]] = []
-    shorts: list[tuple[Decimal | int, Bound, bool]] = []
+    longs: list[tuple[Decimal | float, Bound, bool]] = []
+    shorts: list[tuple[Decimal | float, Bound, bool]] = []
     for bound in view.sheet.bounds["position_long"]:
-        held = view.holding(bound.scope, intent.symbol)
+        held = view.change(bound.scope).held
         longest = view.amount(held.position + held.open_buys + buy)
-        longs.append((longest, bound, longest > bound.hard and buy > 0))
+        longs.append((longest, bound, buy > 0 and longest > bound.hard))
     for bound in view.sheet.bounds["position_short"]:
-        held = view.holding(bound.scope, intent.symbol)
+        held = view.change(bound.scope).held
         shortest = view.amount(held.open_sells + sell - held.position)
-        shorts.append((shortest, bound, shortest > bound.hard and sell > 0))
+        shorts.append((shortest, bound, sell > 0 and shortest > bound.hard))
     return worst(LONG, longs) + worst(SHORT, shorts)
 
 
@@ -44,14 +45,14 @@ def open_notional(_intent: Intent, view: View) -> Answers:
     """PT-28: the value of open orders with this one (base currency) is within the bound of every scope."""
     if view.notional is None:
         return (failed(OPEN, UNPRICED if view.sane else MALFORMED, None),)
-    measures: list[tuple[Decimal | int, Bound, bool]] = []
+    measures: list[tuple[Decimal | float, Bound, bool]] = []
     for bound in view.sheet.bounds["open_notional"]:
         total = view.exposure(bound.scope).open_notional + view.notional
         measures.append((total, bound, total > bound.hard))
     return worst(OPEN, measures)
 
 
-def exposures(intent: Intent, view: View) -> Answers:
+def exposures(_intent: Intent, view: View) -> Answers:
     """PT-29: gross, net and beta-adjusted exposure after the order are within every scope's bound (base currency).
 
     Worst case of the open orders: gross adds max(|pos + open buys|, |pos - open sells|) x mark over
@@ -61,27 +62,28 @@ def exposures(intent: Intent, view: View) -> Answers:
     if view.unit_value is None:
         measured = UNPRICED if view.sane else MALFORMED
         return failed(GROSS, measured, None), failed(NET, measured, None)
-    gross: list[tuple[Decimal | int, Bound, bool]] = []
-    net: list[tuple[Decimal | int, Bound, bool]] = []
+    gross: list[tuple[Decimal | float, Bound, bool]] = []
+    net: list[tuple[Decimal | float, Bound, bool]] = []
     for bound in view.sheet.bounds["gross_exposure"]:
         change = view.change(bound.scope)
-        after = (
-            view.exposure(bound.scope).gross
-            - view.holding(bound.scope, intent.symbol).gross
-            + change.value_after
-        )
-        gross.append((after, bound, after > bound.hard and change.value_after > change.value))
+        fails = change.gross_after > bound.hard and change.value_after > change.value
+        gross.append((change.measured, bound, fails))
     for bound in view.sheet.bounds["net_exposure"]:
-        change, everything = view.change(bound.scope), view.exposure(bound.scope)
-        held = view.holding(bound.scope, intent.symbol)
-        high, low = everything.high - held.high, everything.low - held.low
-        after = max(abs(high + change.high_after * change.unit), abs(low + change.low_after * change.unit))
-        fails = after > bound.hard
-        if fails:
-            fails = after > max(abs(high + change.high * change.unit), abs(low + change.low * change.unit))
+        change = view.change(bound.scope)
+        after = _net(change, change.high_after, change.low_after)
+        fails = after > bound.hard and after > _net(change, change.high, change.low)
         net.append((after, bound, fails))
     answers = worst(GROSS, gross) + worst(NET, net)
-    return answers + _beta_exposures(view) if view.params.applies("PT-29 BETA_EXP") else answers
+    return answers + _beta_exposures(view) if "PT-29 BETA_EXP" in view.params.applying else answers
+
+
+def _net(change: Change, high: int, low: int) -> Decimal:
+    """Return the larger magnitude of a scope's net value, with so many units of the order's instrument."""
+    upper = abs(change.everything.high - change.held.high + high * change.unit)
+    lower = abs(change.everything.low - change.held.low + low * change.unit)
+    if lower > upper:
+        return lower
+    return upper
 
 
 def _beta_exposures(view: View) -> Answers:
@@ -89,8 +91,10 @@ def _beta_exposures(view: View) -> Answers:
     known = view.known()
     if known is None or known.beta is None:
         return (failed(BETA, "beta unknown", None),)
-    measures: list[tuple[Decimal | int, Bound, bool]] = []
+    measures: list[tuple[Decimal | float, Bound, bool]] = []
     for bound in view.sheet.bounds["beta_exposure"]:
-        before, after = view.net_after(bound.scope, "beta", known.beta)
-        measures.append((after, bound, after > bound.hard and after > before))
+        change = view.change(bound.scope)
+        after = view.net_after(change, "beta", known.beta)
+        fails = after > bound.hard and after > view.net_before(change, "beta", known.beta)
+        measures.append((after, bound, fails))
     return worst(BETA, measures)

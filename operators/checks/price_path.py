@@ -58,9 +58,8 @@ def price_drift(intent: Intent, view: View) -> Answers:
         return (passed(DRIFT, 0.0, bound.limit, bound.scope),)
     drift = abs(price - first) * 100
     measured = float(drift / first)
-    soft = bound.hard if bound.soft is None else bound.soft
-    if drift <= soft * first:
-        return (passed(DRIFT, measured, float(soft), bound.scope),)
+    if drift <= bound.start * first:
+        return (passed(DRIFT, measured, bound.start_limit, bound.scope),)
     if drift <= bound.hard * first:
-        return (failed(DRIFT, measured, float(soft), bound.scope, Outcome.HOLD),)
+        return (failed(DRIFT, measured, bound.start_limit, bound.scope, Outcome.HOLD),)
     return (failed(DRIFT, measured, bound.limit, f"strategy:{intent.strategy}", Outcome.KILL),)

@@ -13,6 +13,8 @@ BREAKER = Rule("PT-16", "MWCB", 16, "a market-wide circuit breaker is active")
 AT_MARKET = Rule("PT-17", "MKT_PROTECT", 11, "the spread is too wide for an order at the market")
 THROUGH = Rule("PT-18", "TRADE_THROUGH", 11, "it would trade through a protected quote")
 LOCKS = Rule("PT-18", "LOCK_CROSS", 11, "it would lock or cross a protected quote")
+_NO_BREAKER = passed(BREAKER, "none", "none")
+_NOWHERE_ELSE = (passed(THROUGH, "no other venue", None),)
 
 
 def bands(intent: Intent, view: View) -> Answers:
@@ -22,12 +24,12 @@ def bands(intent: Intent, view: View) -> Answers:
     """
     now_at, facts, params = view.market.now_at, view.params.facts, view.params
     answers: list[Check] = []
-    if params.applies("PT-16 MWCB"):
-        level = max((row.level for row in facts.breakers if row.holds(now_at)), default=0)
-        answers.append(
-            failed(BREAKER, f"level {level}", "none") if level else passed(BREAKER, "none", "none")
-        )
-    if not params.applies("PT-16 LULD_BAND"):
+    if "PT-16 MWCB" in params.applying:
+        level = 0
+        if facts.breakers:
+            level = max((row.level for row in facts.breakers if row.holds(now_at)), default=0)
+        answers.append(failed(BREAKER, f"level {level}", "none") if level else _NO_BREAKER)
+    if "PT-16 LULD_BAND" not in params.applying:
         return tuple(answers)
     band = facts.bands.at(intent.symbol, now_at) if view.identified else None
     if band is None or not band.holds(now_at):
@@ -40,11 +42,12 @@ def bands(intent: Intent, view: View) -> Answers:
         end, outside = (
             (band.upper, view.price > band.upper) if view.sign > 0 else (band.lower, view.price < band.lower)
         )
-        outcome = Outcome.CLIP if params.tolerances.band_action == "clip" else Outcome.REJECT
         measured, limit, scope = float(view.price), float(end), f"instrument:{intent.symbol}"
-        answers.append(
-            failed(BAND, measured, limit, scope, outcome) if outside else passed(BAND, measured, limit, scope)
-        )
+        if outside:
+            outcome = Outcome.CLIP if params.tolerances.band_action == "clip" else Outcome.REJECT
+            answers.append(failed(BAND, measured, limit, scope, outcome))
+        else:
+            answers.append(passed(BAND, measured, limit, scope))
     return tuple(answers)
 
 
@@ -83,20 +86,31 @@ def protected_quotes(intent: Intent, view: View) -> Answers:
     shown = shown_quotes(intent, view)
     if shown is None:
         return (failed(THROUGH, "not known", "protected quotes", text="no protected quotes are known"),)
-    outcome = Outcome.CLIP if view.params.tolerances.protected_action == "clip" else Outcome.REJECT
     best = _best_elsewhere(shown, intent.ex_destination, view.sign)
     if best is None:
-        return (passed(THROUGH, "no other venue", None),)
-    own = next((quote for quote in shown if quote.venue == intent.ex_destination), None)
-    here = None if own is None else (own.ask if view.sign > 0 else own.bid)
-    price = view.price
+        return _NOWHERE_ELSE
+    here, price = _shown_by(shown, intent.ex_destination, view.sign), view.price
     reaches = here is not None and (price is None or (here - price) * view.sign <= 0)
     if reaches and here is not None and (here - best) * view.sign > 0 and not view.market.handling.iso:
-        return (failed(THROUGH, float(here), float(best), f"venue:{intent.ex_destination}", outcome),)
+        return (
+            failed(THROUGH, float(here), float(best), f"venue:{intent.ex_destination}", _protected(view)),
+        )
     rests = not reaches and price is not None and intent.time_in_force is not TimeInForce.IMMEDIATE_OR_CANCEL
     if rests and price is not None and (price - best) * view.sign >= 0:
-        return (failed(LOCKS, float(price), float(best), f"venue:{intent.ex_destination}", outcome),)
+        return (failed(LOCKS, float(price), float(best), f"venue:{intent.ex_destination}", _protected(view)),)
     return (passed(THROUGH, None if price is None else float(price), float(best)),)
+
+
+def _protected(view: View) -> Outcome:
+    return Outcome.CLIP if view.params.tolerances.protected_action == "clip" else Outcome.REJECT
+
+
+def _shown_by(shown: tuple[Protected, ...], venue: str, sign: int) -> Decimal | None:
+    """Return the opposite price that a venue shows."""
+    for quote in shown:
+        if quote.venue == venue:
+            return quote.ask if sign > 0 else quote.bid
+    return None
 
 
 def shown_quotes(intent: Intent, view: View) -> tuple[Protected, ...] | None:
@@ -118,12 +132,14 @@ def shown_quotes(intent: Intent, view: View) -> tuple[Protected, ...] | None:
 
 def _best_elsewhere(shown: tuple[Protected, ...], venue: str, sign: int) -> Decimal | None:
     """Return the best opposite price that another venue shows."""
-    prices = [
-        price
-        for quote in shown
-        if quote.venue != venue and (price := quote.ask if sign > 0 else quote.bid) is not None
-    ]
-    return None if not prices else (min(prices) if sign > 0 else max(prices))
+    best: Decimal | None = None
+    for quote in shown:
+        price = quote.ask if sign > 0 else quote.bid
+        if quote.venue == venue or price is None:
+            continue
+        if best is None or (price < best if sign > 0 else price > best):
+            best = price
+    return best
 
 
 def collar_price(view: View) -> Decimal | None:

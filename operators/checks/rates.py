@@ -26,7 +26,7 @@ def message_rate(intent: Intent, view: View) -> Answers:
     failures: list[Check] = []
     most, fullest = -1.0, None
     for bound in view.sheet.bounds["message_rate"]:
-        rate = int(bound.hard)
+        rate = bound.count
         scope = bucket_name(bound, intent.symbol)
         bucket = buckets.get(scope)
         spent = SECOND + (bucket.spent_at(now_at, rate) if bucket else 0)

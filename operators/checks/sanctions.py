@@ -18,10 +18,11 @@ def sanctions(intent: Intent, view: View) -> Answers:
     """PT-43: nobody of the order is listed, and every list that has to hold does."""
     instrument = view.market.instrument
     issuer = instrument.issuer if instrument is not None else ""
-    listed = any(
+    sanctioned = view.params.facts.sanctioned
+    listed = bool(sanctioned) and any(
         row.holds(view.market.now_at)
         for name in (issuer, f"account:{intent.account}")
-        for row in view.params.facts.sanctioned.get(name, ())
+        for row in sanctioned.get(name, ())
     )
     answers = [failed(SANCTION, "listed", "clear")] if listed else []
     if view.state.name_lists or view.params.tolerances.name_lists_required:

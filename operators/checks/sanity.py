@@ -6,7 +6,7 @@ PT-07, PT-08, PT-09, PT-10, PT-11.
 from decimal import Decimal
 
 from domain.decisions import Check, Outcome
-from domain.market import SECOND
+from domain.market import SECOND, Session
 from domain.money import on_tick
 from domain.orders import Intent
 from operators.checks.answers import MALFORMED, Answers, Rule, failed, passed
@@ -24,6 +24,8 @@ BAD_LOT = Rule("PT-10", "BAD_LOT", 13, "the quantity is not a whole number of lo
 DUPLICATE = Rule("PT-11", "DUP_ORDER", 6, "the same order was sent a moment ago")
 _WELL_FORMED = (passed(MALFORMED_INTENT, 0.0, 0.0),)
 _ON_STEP = (passed(BAD_TICK, 0.0, 0.0),)
+_SESSIONS = {session: session.name.lower() for session in Session}
+_OPEN = {name: (passed(UNKNOWN_SYMBOL, name, name),) for name in _SESSIONS.values()}
 
 
 def well_formed(_intent: Intent, view: View) -> Answers:
@@ -48,7 +50,7 @@ def tradable(intent: Intent, view: View) -> Answers:
     failures: list[Check] = []
     if instrument is None or not instrument.tradable or instrument.name != intent.symbol:
         failures.append(failed(UNKNOWN_SYMBOL, "not tradable" if instrument else "unknown", "tradable"))
-    session = market.session.name.lower()
+    session = _SESSIONS[market.session]
     allowed = view.params.tolerances.sessions.get(str(intent.time_in_force), frozenset())
     if session not in allowed:
         failures.append(failed(MARKET_CLOSED, session, " or ".join(sorted(allowed)) or "none"))
@@ -57,7 +59,7 @@ def tradable(intent: Intent, view: View) -> Answers:
         failures.append(failed(CUTOFF, left, view.params.tolerances.cutoff_seconds))
     if market.halted:
         failures.append(failed(HALTED, "halted", "trading"))
-    return tuple(failures) or (passed(UNKNOWN_SYMBOL, session, session),)
+    return tuple(failures) or _OPEN[session]
 
 
 def in_time(intent: Intent, view: View) -> Answers:
@@ -107,7 +109,10 @@ def on_step(_intent: Intent, view: View) -> Answers:
         failures.append(failed(BAD_TICK, float(view.price), float(instrument.tick_size)))
     if view.quantity % instrument.lot_size:
         failures.append(failed(BAD_LOT, float(view.quantity), float(instrument.lot_size)))
-    return (*failures, *_parts(view, instrument.lot_size)) or _ON_STEP
+    handling = view.market.handling
+    if handling.display_qty is not None or handling.min_qty is not None:
+        failures += _parts(view, instrument.lot_size)
+    return tuple(failures) or _ON_STEP
 
 
 def _parts(view: View, lot_size: int) -> list[Check]:

@@ -41,8 +41,7 @@ def marking(intent: Intent, view: View) -> Answers:
         return (failed(MARKING, MALFORMED, None),)
     if view.sign > 0:
         return _BUY
-    scopes, unit = view.sheet.scopes, view.params.tolerances.aggregation_unit
-    scope = {"strategy": scopes.strategy, "account": scopes.account, "firm": scopes.firm}[unit]
+    scope: str = getattr(view.sheet.scopes, view.params.tolerances.aggregation_unit)
     held = view.holding(scope, intent.symbol)
     long = max(0, held.position - held.open_sells)
     measured, limit = float(view.quantity), float(long)

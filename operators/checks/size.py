@@ -16,14 +16,15 @@ def order_quantity(_intent: Intent, view: View) -> Answers:
     """PT-19: the quantity (shares, contracts or coins) is within every bound. Source: RTS 6 Art. 15(1)(c)."""
     if not view.sane:
         return (failed(QUANTITY, MALFORMED, None),)
-    return against(QUANTITY, view.amount(view.quantity), view.sheet.bounds["order_quantity"])
+    amount = view.amount(view.quantity)
+    return against(QUANTITY, amount, float(amount), view.sheet.bounds["order_quantity"])
 
 
 def order_notional(_intent: Intent, view: View) -> Answers:
     """PT-20: quantity x price x multiplier x fx is within every bound. Source: RTS 6 Art. 15(1)(b)."""
     if view.notional is None:
         return (failed(NOTIONAL, UNPRICED if view.sane else MALFORMED, None),)
-    return against(NOTIONAL, view.notional, view.sheet.bounds["order_notional"])
+    return against(NOTIONAL, view.notional, view.measured, view.sheet.bounds["order_notional"])
 
 
 def short_windows(_intent: Intent, view: View) -> Answers:
@@ -35,18 +36,21 @@ def short_windows(_intent: Intent, view: View) -> Answers:
     if view.notional is None:
         return (failed(WINDOW, UNPRICED if view.sane else MALFORMED, None),)
     now_at, sums = view.market.now_at, view.state.windows
-    measures: list[tuple[Decimal | int, Bound, bool]] = []
+    own, units, alone, in_parts = view.notional, view.quantity, view.measured, view.in_parts
+    measures: list[tuple[Decimal | float, Bound, bool]] = []
     for key, notional_bound, quantity_bound in view.sheet.windows:
         sent = sums.get(key)
-        notional, quantity = view.notional, view.quantity
+        notional, quantity, measured = own, units, alone
         if sent is not None:
             if sent.entries and sent.entries[0][0] <= now_at - sent.span:
                 sent.forget(now_at)
-            notional += sent.notional
             quantity += sent.quantity
+            if sent.notional:
+                notional += sent.notional
+                measured = float(notional)
         if notional_bound is not None:
-            measures.append((notional, notional_bound, notional > notional_bound.hard))
+            measures.append((measured, notional_bound, notional > notional_bound.hard))
         if quantity_bound is not None:
-            amount = view.amount(quantity)
+            amount = view.amount(quantity) if in_parts else quantity
             measures.append((amount, quantity_bound, amount > quantity_bound.hard))
     return worst(WINDOW, measures)

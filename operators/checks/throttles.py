@@ -49,15 +49,14 @@ def order_to_trade(intent: Intent, view: View) -> Answers:
     for bound in bounds:
         known = _NOTHING if fresh else traffic.get((bound.scope, intent.symbol), _NOTHING)
         orders = known.orders + (2 if view.replaced is not None else 1)
-        soft = bound.hard if bound.soft is None else bound.soft
         above, trades = (orders - known.trades, known.trades) if known.trades else (orders, 1)
         measured = above / trades
         if above > bound.hard * trades:
             answers.append(failed(RATIO, measured, bound.limit, bound.scope, Outcome.HOLD))
-        elif above > soft * trades:
-            answers.append(failed(RATIO, measured, float(soft), bound.scope, Outcome.WARN))
+        elif above > bound.start * trades:
+            answers.append(failed(RATIO, measured, bound.start_limit, bound.scope, Outcome.WARN))
         elif fullest is None:
-            fullest = passed(RATIO, measured, float(soft), bound.scope)
+            fullest = passed(RATIO, measured, bound.start_limit, bound.scope)
     return tuple(answers) or (() if fullest is None else (fullest,))
 
 
