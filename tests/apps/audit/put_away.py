@@ -65,7 +65,8 @@ def looked(run: Path, **question: str) -> Verified:
 
 def first(found: Verified) -> tuple[str, int, str] | None:
     """Return what is said about the first bad record."""
-    return found.first and (found.first.writer, found.first.row, found.first.wrong.value)
+    each = found.first
+    return None if each is None else (each.writer, each.row, each.wrong.value)
 
 
 def archive_of(run: Path) -> Path:
