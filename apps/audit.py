@@ -13,6 +13,7 @@ from apps.kept_run import KeptRun
 from apps.run_folder import RunPaths
 from config.audit import AuditSettings
 from connectors.audit.anchors import AnchorPlace, anchors_of, writers_of
+from connectors.audit.disposals import DISPOSED, Stored, gone_from, put_away
 from connectors.audit.doors import DOORS
 from connectors.audit.findings import Finding, Wrong, finding
 from connectors.audit.heads import TreeHead, read_heads
@@ -53,12 +54,19 @@ def verified(out: Path, audit: AuditSettings, question: Question, config: Path |
     run = KeptRun(out)
     keys, trusted = trusted_keys(audit, question.public_keys)
     place = place_of(question.against, audit, config) if question.against else None
-    names = sorted(
-        {*writers(run.audit), AUDIT, DOORS, *(writers_of(place, run.mark()) if place is not None else ())}
-    )
-    logs = [_checked(run, name, keys, place, strict=bool(question.public_keys)) for name in names]
+    anchored = [] if place is None else writers_of(place, run.mark())
+    names = sorted({*writers(run.audit), AUDIT, DOORS, *anchored})
+    strict = bool(question.public_keys)
+    doors = _checked(
+        run, DOORS, keys, place, (), strict=strict
+    )  # first: they say what of the others was disposed of
+    disposed = _disposed(run, doors)
+    logs = [
+        doors if name == DOORS else _checked(run, name, keys, place, disposed, strict=strict)
+        for name in names
+    ]
     found = [each for log in logs for each in log.findings if _asked(each, question)]
-    if place is not None and not any(log.anchors for log in logs) and not found:
+    if place is not None and not anchored and not found:
         words = f"{question.against} holds no anchor of this run, whose mark is {run.mark()}"
         found = [finding(AUDIT, 0, Wrong.UNANCHORED, b"", words)]
     return Verified(
@@ -94,21 +102,38 @@ def last_head(run: RunPaths, writer: str) -> TreeHead | None:
     return heads[-1] if heads else None
 
 
+def _disposed(run: KeptRun, doors: Checked) -> list[Stored]:
+    """Return the files that records of the doors say were disposed of: of the rows that are as they were written."""
+    good = max(0, doors.findings[0].row - 1) if doors.findings else doors.rows - doors.after_head
+    try:
+        return put_away(run.audit, DISPOSED, good)
+    except AuditDamaged as damage:
+        doors.findings.append(finding(DOORS, 0, Wrong.EDITED, b"", str(damage)))
+        return []
+
+
 def _checked(
-    run: KeptRun, writer: str, keys: PublicKeys, place: AnchorPlace | None, *, strict: bool
+    run: KeptRun,
+    writer: str,
+    keys: PublicKeys,
+    place: AnchorPlace | None,
+    disposed: Sequence[Stored],
+    *,
+    strict: bool,
 ) -> Checked:
-    """Check one log; one that should be there and is not is missing."""
+    """Check one log, but for what was disposed of; one that should be there and is not is missing."""
     anchors = None if place is None else anchors_of(place, run.mark(), writer)
     if not (run.audit / writer).is_dir():
         words = f"the run has no log of {writer}: {run.audit / writer} is not there"
         return Checked(writer=writer, findings=[finding(writer, 1, Wrong.MISSING, b"", words)])
-    checked = verify(run.audit, writer, keys, anchors, must_be_signed=strict)
+    gone = gone_from(run.audit, writer, disposed)
+    checked = verify(run.audit, writer, keys, anchors, must_be_signed=strict, gone=gone)
     if not run.finished or checked.findings or unfinished(run.audit / writer, checked) is None:
         return checked
     with nobody_writes(run.audit / writer) as alone:  # a command may have been at work: look while none is
         if not alone:
             return checked
-        checked = verify(run.audit, writer, keys, anchors, must_be_signed=strict)
+        checked = verify(run.audit, writer, keys, anchors, must_be_signed=strict, gone=gone)
         left = None if checked.findings else unfinished(run.audit / writer, checked)
     if left is not None:
         checked.findings.append(left)

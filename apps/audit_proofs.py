@@ -6,11 +6,12 @@ from typing import Any
 import msgspec
 
 from apps.kept_run import KeptRun
+from connectors.audit.disposals import tree_of
 from connectors.audit.findings import event_of
 from connectors.audit.heads import TreeHead, is_signed, read_heads
 from connectors.audit.keys import PublicKeys
 from connectors.audit.proofs import is_consistent, is_included
-from connectors.audit.reader import found, tree_of
+from connectors.audit.reader import found
 from connectors.audit.rows import row_hash
 
 IDENTIFIER_LEAST = 6
@@ -78,7 +79,13 @@ def prove_consistency(out: Path, writer: str, older: int, newer: int | None = No
     heads = read_heads(run.audit / writer)
     begin = _chosen([head for head in heads if head.tree_size == older], older, f"of {writer} is that large")
     end = _chosen([head for head in heads if head.tree_size >= older], newer, f"of {writer} goes on from it")
-    path = tree_of(run.audit, writer).consistency(older, end.tree_size)
+    try:
+        path = tree_of(run.audit, writer).consistency(older, end.tree_size)
+    except ValueError as error:
+        raise NothingToProve(
+            f"the head of {older} rows of {writer} is about rows that were disposed of ({error}); name one that "
+            f"covers more"
+        ) from error
     return Consistency(older=begin, newer=end, path=[hash_.hex() for hash_ in path])
 
 

@@ -4,6 +4,7 @@ from apps.audit import trusted_keys
 from apps.explanation import AuditSeen
 from apps.kept_run import KeptRun
 from config.audit import read_audit
+from connectors.audit.disposals import gone_from
 from connectors.audit.reader import rows_of
 from connectors.audit.verification import verify
 from flows.stages import AUDIT
@@ -14,7 +15,7 @@ def audit_seen(run: KeptRun, order: str = "") -> AuditSeen | None:
     if not (run.audit / AUDIT).is_dir():
         return None
     keys, _ = trusted_keys(read_audit(), ())
-    checked = verify(run.audit, AUDIT, keys)
+    checked = verify(run.audit, AUDIT, keys, gone=gone_from(run.audit, AUDIT))
     if checked.findings:
         first = checked.findings[0]
         return AuditSeen(rows=checked.rows, root="", signed=False, wrong=f"{first.wrong}: {first.words}")

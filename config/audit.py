@@ -14,6 +14,8 @@ FILE = "audit.yaml"
 HOME = "ITA_AUDIT_HOME"
 KEY = "signing.pem"
 PEOPLE = "people"
+ROLES = ("dba", "compliance", "auditor")
+"""Who disposes of files: who asks, and who approves (standards.md 7.2)."""
 Lock = Literal["compliance", "governance", "none"]
 
 
@@ -33,11 +35,44 @@ class Anchoring(Section):
     lock_days: int = pydantic.Field(default=2_557, ge=1)
 
 
+class Persons(Section):
+    """Who asks that files be disposed of (dba), and who has to approve it, by role; nobody has two of them."""
+
+    dba: tuple[str, ...] = pydantic.Field(default=(), strict=False)
+    compliance: tuple[str, ...] = pydantic.Field(default=(), strict=False)
+    auditor: tuple[str, ...] = pydantic.Field(default=(), strict=False)
+
+    @pydantic.model_validator(mode="after")
+    def _one_role_each(self) -> "Persons":
+        named = [*self.dba, *self.compliance, *self.auditor]
+        twice = sorted({name for name in named if named.count(name) > 1})
+        if twice:
+            raise ValueError(
+                f"who disposes and who approves are different persons; {twice[0]!r} has two roles"
+            )
+        return self
+
+    @property
+    def roles(self) -> dict[str, str]:
+        """Return the role of each person."""
+        return {
+            name: role
+            for role, names in zip(ROLES, (self.dba, self.compliance, self.auditor), strict=True)
+            for name in names
+        }
+
+
 class Retention(Section):
-    """How old files of rows are before they may be put away, and before they may leave the run's folder."""
+    """How old files of rows are before they may leave the run's folder for `archive`, and before they may be destroyed.
+
+    `holds` are matters for which everything has to be kept: while there is one, nothing is disposed of.
+    """
 
     days: int = pydantic.Field(default=2_557, ge=1)
     at_hand_days: int = pydantic.Field(default=731, ge=0)
+    archive: str = ""
+    holds: tuple[str, ...] = pydantic.Field(default=(), strict=False)
+    persons: Persons = Persons()
 
 
 class AuditSettings(Section):

@@ -13,8 +13,8 @@ from apps.audit_export.annex_iv import SECTION_1, SECTION_2, section_1, section_
 from apps.audit_export.fix_messages import drop_copy
 from apps.audit_export.trail import Event
 from apps.audit_proofs import Inclusion
+from connectors.audit.disposals import tree_of
 from connectors.audit.heads import TreeHead, canonical, read_heads
-from connectors.audit.reader import tree_of
 from connectors.audit.rows import line_of
 
 TRAIL, PROOFS, HEAD = "trail.jsonl", "proofs.jsonl", "head.json"

@@ -73,7 +73,12 @@ def _print(found: "Verified") -> None:
     for log in found.logs:
         anchors = f", {log.anchors} anchors" if found.anchors else ""
         heads = f"{log.heads} heads, {log.signed_heads} of them signed by a trusted key{anchors}"
-        print(f"{log.writer}: {log.rows:,} rows, {heads}, root {log.root or 'none'}")
+        gone = f", the first {log.disposed:,} disposed of by record" if log.disposed else ""
+        print(f"{log.writer}: {log.rows:,} rows{gone}, {heads}, root {log.root or 'none'}")
+        if log.unchecked:
+            print(
+                f"  {log.unchecked} heads and anchors are of rows that are gone: only order and signature were checked"
+            )
     if not found.signatures:
         print("signatures were not checked: no public key; name one with --public-key")
     if not found.recorded:
@@ -313,28 +318,6 @@ def erase(
     )
     if not all(said):
         raise typer.Exit(1)
-
-
-@app.command("retention")
-def retention(out: Out = Path("out/demo"), config: Config = None, json: AsJson = False) -> None:
-    """Say of each file of rows how old it is, and whether it has to stay; nothing is put away here.
-
-    Example: ita audit retention --out out/desk
-    """
-    import time
-
-    import msgspec
-
-    from apps.audit_retention import ages
-    from apps.kept_run import KeptRun
-    from config.audit import read_audit
-
-    found = ages(KeptRun(out).audit, read_audit(config).retention, time.time_ns())
-    if json:
-        print(msgspec.json.encode(found).decode())
-        return
-    for each in found:
-        print(f"{each.writer}/{each.file}: {each.rows:,} rows, {each.days:,} days old: {each.standing}")
 
 
 @app.command("check")

@@ -60,6 +60,7 @@ def _register() -> None:
     from apps.cli import (
         adjust,
         audit,
+        audit_retention,
         bars,
         commands,
         demo,
@@ -103,6 +104,9 @@ def _register() -> None:
     app.command("override")(holds.override)
     app.command("whatif")(whatif.whatif)
     app.add_typer(audit.app, name="audit")
+    audit.app.command("retention")(audit_retention.retention)
+    audit.app.command("archive")(audit_retention.archive)
+    audit.app.command("dispose")(audit_retention.dispose)
     app.add_typer(holds.app, name="holds")
     app.add_typer(limits.app, name="limits")
     app.add_typer(features.app, name="features")

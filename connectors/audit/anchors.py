@@ -13,6 +13,7 @@ from typing import Protocol
 
 import msgspec
 
+from connectors.audit.disposals import gone_from
 from connectors.audit.heads import TreeHead, canonical, read_heads
 from connectors.audit.rows import AuditDamaged, lines_of, row_of, segments
 
@@ -111,12 +112,13 @@ def anchor_head(place: AnchorPlace, folder: Path, writer: str, run: str) -> Anch
     if not heads or heads[-1].tree_size <= anchored:
         return None
     head = heads[-1]
-    rows = _hashes(segments(folder / writer), anchored, head.tree_size)
-    if len(rows) < head.tree_size - anchored:
+    before = max(anchored, gone_from(folder, writer).rows)
+    rows = _hashes(segments(folder / writer), before, head.tree_size)
+    if len(rows) < head.tree_size - before:
         raise AuditDamaged(
             f"{folder / writer} has fewer rows than its last head says, {head.tree_size}; `ita verify-audit` says more"
         )
-    made = Anchor(head=head, first=anchored + 1, rows=tuple(rows))
+    made = Anchor(head=head, first=before + 1, rows=tuple(rows))
     place.put(anchor_name(run, head), canonical(made))
     return made
 

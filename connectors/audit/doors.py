@@ -1,4 +1,4 @@
-"""The log of the doors: who started the desk with what, and who read, anchored, exported or erased the audit.
+"""The log of the doors: who started the desk with what, and who read or changed what of the audit.
 
 Commands of several people append to one log, `doors`, each holding its lock for a moment. The person who acts is
 personal data and is sealed.
@@ -29,13 +29,21 @@ class Doors:
     def __init__(self, folder: Path, people: People, key: SigningKey | None = None) -> None:
         self._folder, self._people, self._key = folder, people, key
 
-    def record(self, event: str, who: str, payload: Mapping[str, Any]) -> TreeHead:
-        """Append that somebody did something, with a head over it; raises AuditBusy where the log is held for long."""
+    def record(
+        self, event: str, who: str, payload: Mapping[str, Any], others: Mapping[str, str] | None = None
+    ) -> TreeHead:
+        """Append that somebody did something, with a head over it; raises AuditBusy where the log is held for long.
+
+        `others` are further persons, by what they did; they are sealed as who did it is.
+        """
         log = self._opened()
         try:
             at = time.time_ns()
             event_id = record_id(DOORS, event, at, log.size, log.last.hex())
-            sealed = {**payload, "who": self._people.seal(who, context_of(event_id, "who"))}
+            persons = {**(others or {}), "who": who}
+            sealed = {**payload} | {
+                field: self._people.seal(name, context_of(event_id, field)) for field, name in persons.items()
+            }
             body = b'{"actor":%b,"event_id":"%b","event_time":%d,"payload":%b,"recv_time":%d,"stream":%b,' % (
                 _ENCODER.encode(event_actor(event)), event_id.encode(), at, _ENCODER.encode(sealed), at,
                 _ENCODER.encode(STREAM),

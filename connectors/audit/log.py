@@ -133,12 +133,12 @@ class AuditLog:
 
     def _take_in(self, path: Path, offset: int) -> int:
         """Take in the whole rows of a file from an offset on, cut off what follows; return how many there were."""
-        with path.open("rb+") as file:
+        with path.open("rb") as file:
             file.seek(offset)
             content = file.read()
-            whole = content.rfind(b"\n") + 1
-            if whole < len(content):
-                file.truncate(offset + whole)
+        whole = content.rfind(b"\n") + 1
+        if whole < len(content):
+            os.truncate(path, offset + whole)
         hashes: list[bytes] = []
         for line in content[:whole].split(b"\n")[:-1]:
             row, number = row_of(line), self._tree.size + len(hashes) + 1
@@ -217,9 +217,9 @@ class AuditLog:
         return list(kept.values()), list(kept)
 
     def _held(self, event: str) -> bytes | None:
-        """Return the body of an event in the log."""
+        """Return the body of an event in the log, which is one of the last: older files may be put away meanwhile."""
         name = b'"event_id":"%b"' % event.encode()
-        for line in lines_of(segments(self._folder)):
+        for line in lines_of(reversed(segments(self._folder))):
             row = row_of(line) if name in line else None
             if row is not None and event_of(row.entry) == event:
                 return row.entry[: row.entry.rindex(NUMBERED) + len(NUMBERED)]

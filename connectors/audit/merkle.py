@@ -73,16 +73,28 @@ def folded(subtrees: Sequence[bytes]) -> bytes:
 
 
 class Tree:
-    """A tree with all its nodes, for proofs; raises ValueError for places that it has not."""
+    """A tree with all its nodes, for proofs; raises ValueError for places that it has not.
 
-    def __init__(self, leaves: Sequence[bytes]) -> None:
-        self._levels = [list(leaves)]
-        while len(self._levels[-1]) > 1:
-            self._levels.append(pairs_hashed(self._levels[-1]))
+    Of leaves before the first of `leaves`, `gone` has the subtrees: what needs more of them cannot be proved any more.
+    """
+
+    def __init__(self, leaves: Sequence[bytes], gone: Frontier | None = None) -> None:
+        before, subtrees = (gone.size, list(gone.subtrees)) if gone else (0, [])
+        self._size, self._levels, self._starts = before + len(leaves), list[list[bytes]](), list[int]()
+        level = list(leaves)
+        while True:
+            start = before >> len(self._levels)
+            if start & 1:
+                level.insert(0, subtrees.pop())
+            self._levels.append(level)
+            self._starts.append(start & ~1)
+            if len(level) <= 1 and not subtrees:
+                break
+            level = pairs_hashed(level)
 
     def __len__(self) -> int:
         """Return the number of leaves."""
-        return len(self._levels[0])
+        return self._size
 
     def root(self, size: int | None = None) -> bytes:
         """Return the root over the first `size` leaves, over all where it is left out."""
@@ -133,7 +145,10 @@ class Tree:
         subtrees: list[bytes] = []
         while first < last:
             height = (last - first).bit_length() - 1
-            subtrees.append(self._levels[height][first >> height])
+            place = (first >> height) - self._starts[height]
+            if place < 0:
+                raise ValueError(f"leaves from {first} to before {first + (1 << height)} are gone")
+            subtrees.append(self._levels[height][place])
             first += 1 << height
         return folded(subtrees)
 

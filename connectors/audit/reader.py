@@ -1,11 +1,10 @@
-"""Reads a log: rows one by one, a row by its event, and trees for proofs."""
+"""Reads a log: rows one by one, and a row by its event."""
 
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from connectors.audit.findings import event_of
-from connectors.audit.merkle import Tree
 from connectors.audit.rows import AuditDamaged, Row, lines_of, row_of, segments, writers
 
 
@@ -51,11 +50,6 @@ def found(folder: Path, event_id: str) -> list[Numbered]:
             elif name.startswith(event_id):
                 begun.append(each)
     return exact or begun
-
-
-def tree_of(folder: Path, writer: str) -> Tree:
-    """Return the tree over the rows of a writer, by the hashes that they carry."""
-    return Tree([each.row.hash for each in rows_of(folder, writer)])
 
 
 def _is_torn(path: Path) -> bool:

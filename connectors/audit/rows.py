@@ -132,8 +132,8 @@ def segment_path(folder: Path, first: int) -> Path:
 
 
 def segments(folder: Path) -> list[Path]:
-    """Return the files of a writer's rows, in order."""
-    return sorted(path for path in folder.glob("*.jsonl") if path.stem.isdigit())
+    """Return the files of a writer's rows, in order; one in an archive is a link, and none where it leads nowhere."""
+    return sorted(path for path in folder.glob("*.jsonl") if path.stem.isdigit() and path.exists())
 
 
 def lines_of(paths: Iterable[Path]) -> Iterator[bytes]:

@@ -3,12 +3,18 @@
 The chain finds what was edited, swapped, inserted or taken out inside. Heads find a tail that was cut off and, where
 they are signed, a chain that was made again. Anchors in a second place find both, whatever else was changed with them,
 and name the row: they hold the hash of every row.
+
+Where rows at the beginning were disposed of and a record of the doors says so, the check goes on from what the record
+says: the first row that is there has to follow from its last hash, and heads that cover more have to have the roots
+that its subtrees give together with the rows. Of heads that cover less, the order and the signatures can be checked,
+and the roots only against anchors, which hold the hashes of the rows that are gone.
 """
 
 from collections.abc import Iterator, Sequence
 from itertools import chain, islice
 from os import SEEK_END
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 from msgspec import UNSET
@@ -16,6 +22,7 @@ from msgspec import UNSET
 from connectors.audit.anchors import Anchor
 from connectors.audit.block_pool import hashed
 from connectors.audit.blocks import block_hashes
+from connectors.audit.disposals import NOTHING_GONE, Gone
 from connectors.audit.findings import (
     Finding,
     Place,
@@ -29,7 +36,7 @@ from connectors.audit.findings import (
 from connectors.audit.heads import HEADS, TreeHead, is_damaged, is_signed, read_heads
 from connectors.audit.keys import PublicKeys
 from connectors.audit.merkle import Frontier
-from connectors.audit.rows import GENESIS, AuditDamaged, followed, row_of, segments
+from connectors.audit.rows import AuditDamaged, followed, row_of, segments
 from connectors.audit.stretches import blocks, stretches
 
 FINDINGS_MAX = 100
@@ -38,11 +45,15 @@ FINDINGS_MAX = 100
 class Checked(msgspec.Struct, kw_only=True):
     """What a check of one writer's log came to; `findings` in order, none where all is well.
 
-    `heads`, `signed_heads` and `anchors` are how many agree with the rows, `after_head` how many rows no head covers.
+    `rows` counts those that were disposed of, too, the first `disposed`. `heads`, `signed_heads` and `anchors` are how
+    many agree with the rows, `after_head` how many rows no head covers, `unchecked` how many heads and anchors are of
+    rows that are gone: nothing says what their roots should be.
     """
 
     writer: str
     rows: int = 0
+    disposed: int = 0
+    unchecked: int = 0
     root: str = ""
     last_hash: str = ""
     heads: int = 0
@@ -59,28 +70,44 @@ def verify(
     anchors: Sequence[Anchor] | None = None,
     *,
     must_be_signed: bool = False,
+    gone: Gone = NOTHING_GONE,
 ) -> Checked:
     """Check the log of a writer below an audit folder, with its heads, and with anchors where they are given.
 
-    `must_be_signed` makes a head that no trusted key has signed wrong.
+    `must_be_signed` makes a head that no trusted key has signed wrong. `gone` are rows at the beginning that were
+    disposed of, as a record says that may be trusted.
     """
-    checked = Checked(writer=writer)
+    checked = Checked(writer=writer, disposed=gone.rows)
     heads = _heads_or_damage(folder / writer)  # before the rows, so that whatever they cover is there by then
-    hashes = _rows_checked(folder / writer, checked)
+    leaves = _Leaves(gone, _rows_checked(folder / writer, checked, gone))
     if checked.findings:
+        checked.findings = [_told_of(gone, each) for each in checked.findings]
         return checked
-    _anchors_checked(checked, hashes, anchors, keys, must_be_signed=must_be_signed)
+    leaves = _with_anchored(leaves, anchors or (), checked)
     if not checked.findings:
-        _heads_checked(heads, checked, hashes, keys, must_be_signed=must_be_signed)
-    checked.findings = [_with_event(folder / writer, each) for each in checked.findings]
+        _anchors_checked(checked, leaves, anchors, keys, must_be_signed=must_be_signed)
+    if not checked.findings:
+        _heads_checked(heads, checked, leaves, keys, must_be_signed=must_be_signed)
+    checked.findings = [_with_event(folder / writer, each, gone) for each in checked.findings]
     return checked
 
 
-def _with_event(folder: Path, found: Finding) -> Finding:
-    """Return a finding about a row that is there with the row's event."""
-    if found.wrong is not Wrong.REHASHED or not found.row:
+def _told_of(gone: Gone, found: Finding) -> Finding:
+    """Return a finding about the last row that is gone as one about the first that is there."""
+    if not 0 < found.row <= gone.rows:
         return found
-    line = next(islice(_Later(folder, found.row - 1).lines(), 1), b"")
+    words = (
+        f"row {gone.rows + 1} does not follow from what was disposed of: the record says that row {gone.rows} had "
+        f"another hash"
+    )
+    return finding(found.writer, gone.rows + 1, Wrong.EDITED, b"", words)
+
+
+def _with_event(folder: Path, found: Finding, gone: Gone) -> Finding:
+    """Return a finding about a row that is there with the row's event."""
+    if found.wrong is not Wrong.REHASHED or found.row <= gone.rows:
+        return found
+    line = next(islice(_Later(folder, found.row - gone.rows - 1).lines(), 1), b"")
     return msgspec.structs.replace(found, event_id=event_of(line), event_time=time_of(line))
 
 
@@ -107,10 +134,10 @@ def _is_torn(path: Path) -> bool:
         return file.read() != b"\n"
 
 
-def _rows_checked(folder: Path, checked: Checked) -> list[bytes]:
+def _rows_checked(folder: Path, checked: Checked, gone: Gone) -> list[bytes]:
     """Check that each row follows from the one before it; return the hashes of the rows as they stand."""
     hashes: list[bytes] = []
-    place, before = Place(1, GENESIS, GENESIS), b""
+    place, before = Place(gone.rows + 1, gone.last, gone.last), b""
     for stretch, found in hashed(stretches(folder)):
         if found is not None and (found.previous, found.number) == (place.last, place.number - 1):
             place, before = _passed(place, found.each(), hashes), b""
@@ -122,8 +149,8 @@ def _rows_checked(folder: Path, checked: Checked) -> list[bytes]:
                 continue
             before = before or _line_before(folder, len(hashes))
             place, before = _one_by_one(folder, block, place, before, hashes, checked)
-    checked.rows = len(hashes)
-    checked.last_hash = (hashes[-1] if hashes else GENESIS).hex()
+    checked.rows = gone.rows + len(hashes)
+    checked.last_hash = (hashes[-1] if hashes else gone.last).hex()
     return hashes
 
 
@@ -180,16 +207,58 @@ class _Later:
             number += len(lines)
 
 
-class _Roots:
-    """The roots over the first rows, asked for in rising sizes."""
+class _Leaves(NamedTuple):
+    """The hashes of a log's rows, after those that are gone."""
 
-    def __init__(self, hashes: Sequence[bytes]) -> None:
-        self._hashes, self._tree = hashes, Frontier()
+    gone: Gone
+    hashes: list[bytes]
+
+    @property
+    def size(self) -> int:
+        """Return how many rows there are and were."""
+        return self.gone.rows + len(self.hashes)
+
+    def hash_of(self, number: int) -> str | None:
+        """Return the hash of a row up to `size`, None where nothing says it any more."""
+        if number < self.gone.rows:
+            return None
+        return (self.hashes[number - self.gone.rows - 1] if number > self.gone.rows else self.gone.last).hex()
+
+
+class _Roots:
+    """The roots over the first rows, asked for in rising sizes, from those that are gone on."""
+
+    def __init__(self, leaves: _Leaves) -> None:
+        self._leaves, self._tree = leaves, Frontier(leaves.gone.rows, leaves.gone.subtrees)
 
     def over(self, size: int) -> str:
         """Return the root over the first `size` rows, at least as many as before."""
-        self._tree.extend(self._hashes[self._tree.size : size])
+        gone = self._leaves.gone.rows
+        self._tree.extend(self._leaves.hashes[self._tree.size - gone : size - gone])
         return self._tree.root().hex()
+
+
+def _with_anchored(leaves: _Leaves, anchors: Sequence[Anchor], checked: Checked) -> _Leaves:
+    """Return leaves with the hashes of the rows that are gone, where anchors hold them all and the record agrees."""
+    gone = leaves.gone
+    held = {
+        number: hash_
+        for anchor in anchors
+        for number, hash_ in enumerate(anchor.rows, anchor.first)
+        if number <= gone.rows
+    }
+    if len(held) < gone.rows or not gone.rows:
+        return leaves
+    try:
+        hashes = [bytes.fromhex(held[number]) for number in range(1, gone.rows + 1)]
+    except ValueError:
+        hashes = []
+    tree = Frontier()
+    tree.extend(hashes)
+    if tuple(tree.subtrees) != gone.subtrees or hashes[-1] != gone.last:
+        words = f"the {gone.rows} rows that were disposed of, by the record of it, are not those that were anchored"
+        checked.findings.append(finding(checked.writer, 1, Wrong.REHASHED, b"", words))
+    return _Leaves(NOTHING_GONE, hashes + leaves.hashes)
 
 
 def _heads_or_damage(folder: Path) -> list[TreeHead] | AuditDamaged:
@@ -203,33 +272,36 @@ def _heads_or_damage(folder: Path) -> list[TreeHead] | AuditDamaged:
 def _heads_checked(
     heads: list[TreeHead] | AuditDamaged,
     checked: Checked,
-    hashes: list[bytes],
+    leaves: _Leaves,
     keys: PublicKeys,
     *,
     must_be_signed: bool,
 ) -> None:
     """Hold a log against its own heads."""
-    roots = _Roots(hashes)
+    roots = _Roots(leaves)
     if isinstance(heads, AuditDamaged):
         checked.findings.append(finding(checked.writer, 0, Wrong.FORGED_HEAD, b"", str(heads)))
         heads = []
-    agreed = 0
+    agreed, once_signed = 0, False
     for place, head in enumerate(heads, 1):
-        signed = must_be_signed or checked.signed_heads > 0
+        signed = must_be_signed or once_signed
         trusted = is_signed(head, keys)
         forged = _is_forged(head, keys, trusted=trusted, must_be_signed=signed)
-        wrong = _head_wrong(checked.writer, head, agreed, hashes, roots, forged=forged)
+        wrong = _head_wrong(checked.writer, head, agreed, leaves, roots, forged=forged)
         if wrong is None and (head.number not in (UNSET, place) or head.tree_size == agreed):
             words = f"the head of {head.tree_size} rows stands in place {place} of the heads, which is not its place"
-            wrong = finding(checked.writer, min(agreed + 1, len(hashes)), Wrong.FORGED_HEAD, b"", words)
+            wrong = finding(checked.writer, min(agreed + 1, leaves.size), Wrong.FORGED_HEAD, b"", words)
         if wrong is not None:
             checked.findings.append(wrong)
             break
+        agreed, once_signed = head.tree_size, once_signed or trusted
+        if leaves.hash_of(agreed) is None:
+            checked.unchecked += 1
+            continue
         checked.heads += 1
         checked.signed_heads += trusted
-        agreed = head.tree_size
-    checked.after_head = max(0, len(hashes) - agreed)
-    checked.root = roots.over(len(hashes))
+    checked.after_head = max(0, leaves.size - agreed)
+    checked.root = roots.over(leaves.size)
 
 
 def _is_forged(head: TreeHead, keys: PublicKeys, *, trusted: bool, must_be_signed: bool) -> bool:
@@ -242,7 +314,7 @@ def _head_wrong(
     writer: str,
     head: TreeHead,
     agreed: int,
-    hashes: Sequence[bytes],
+    leaves: _Leaves,
     roots: _Roots,
     *,
     forged: bool,
@@ -260,11 +332,13 @@ def _head_wrong(
             f"{head.key_id or 'none'}"
         )
         return finding(writer, row, Wrong.FORGED_HEAD, b"", words)
-    if size > len(hashes):
-        gone = f"rows {len(hashes) + 1} to {size} are gone"
-        words = f"the log ends with row {len(hashes)}, and {of} was made of {size}: {gone}"
-        return finding(writer, len(hashes) + 1, Wrong.TRUNCATED, b"", words)
-    if size < agreed or roots.over(size) != head.root or hashes[size - 1].hex() != head.last_hash:
+    if size > leaves.size:
+        gone = f"rows {leaves.size + 1} to {size} are gone"
+        words = f"the log ends with row {leaves.size}, and {of} was made of {size}: {gone}"
+        return finding(writer, leaves.size + 1, Wrong.TRUNCATED, b"", words)
+    last = leaves.hash_of(size)
+    told = last is not None and (roots.over(size), last) != (head.root, head.last_hash)
+    if size < agreed or told:
         words = (
             f"rows {row} to {size} give another root than {of} of {size} rows: the chain was made again from one of "
             f"them on, or the head is none of this log"
@@ -275,7 +349,7 @@ def _head_wrong(
 
 def _anchors_checked(
     checked: Checked,
-    hashes: list[bytes],
+    leaves: _Leaves,
     anchors: Sequence[Anchor] | None,
     keys: PublicKeys,
     *,
@@ -284,18 +358,21 @@ def _anchors_checked(
     """Hold a log against its anchors: first row by row, then by the root of each."""
     if anchors is None:
         return
-    roots, agreed = _Roots(hashes), 0
+    roots, agreed = _Roots(leaves), 0
     for anchor in sorted(anchors, key=lambda anchor: anchor.head.tree_size):
         for number, hash_ in enumerate(anchor.rows, anchor.first):
-            if number <= len(hashes) and hashes[number - 1].hex() != hash_:
+            if number <= leaves.size and leaves.hash_of(number) not in (None, hash_):
                 words = f"row {number} is not the row that was anchored: the chain was made again from it on"
                 checked.findings.append(finding(checked.writer, number, Wrong.REHASHED, b"", words))
                 return
         trusted = is_signed(anchor.head, keys)
         forged = _is_forged(anchor.head, keys, trusted=trusted, must_be_signed=must_be_signed)
-        wrong = _head_wrong(checked.writer, anchor.head, agreed, hashes, roots, forged=forged, of="an anchor")
+        wrong = _head_wrong(checked.writer, anchor.head, agreed, leaves, roots, forged=forged, of="an anchor")
         if wrong is not None:
             checked.findings.append(wrong)
             return
-        checked.anchors += 1
         agreed = anchor.head.tree_size
+        if leaves.hash_of(agreed) is None:
+            checked.unchecked += 1
+        else:
+            checked.anchors += 1

@@ -36,6 +36,7 @@ def test_the_environment_says_where_the_keys_lie(monkeypatch, tmp_path):
             r"personal\.oms\.orders: 'OrderQty' is no text of that topic; it has ",
         ),
         ("retain: 1", r"retain: there is no such key"),
+        ("retention: {persons: {dba: [ann], auditor: [ann]}}", r"different persons; 'ann' has two roles"),
     ],
 )
 def test_what_is_wrong_is_refused_with_its_place(tmp_path, text, words):

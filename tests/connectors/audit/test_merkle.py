@@ -154,3 +154,29 @@ def test_places_that_a_tree_has_not_are_refused():
         tree.root(-1)
     with pytest.raises(ValueError, match="a tree of 5 leaves has 2 full subtrees; 1 were given"):
         Frontier(5, [b""])
+
+
+def answered(ask):
+    """Return a path, or that it cannot be given."""
+    try:
+        return ask()
+    except ValueError:
+        return None
+
+
+@pytest.mark.parametrize("size", [1, 2, 7, 8, 33])
+def test_a_tree_whose_first_leaves_are_gone_gives_the_paths_of_the_whole_one(size):
+    hashes = leaves(size)
+    whole = Tree(hashes)
+
+    for gone in range(size + 1):
+        before = Frontier()
+        before.extend(hashes[:gone])
+        tree = Tree(hashes[gone:], before)
+        for leaf in range(size):
+            path = answered(lambda leaf=leaf, tree=tree: tree.inclusion(leaf))
+            assert path == whole.inclusion(leaf) or (path is None and leaf < gone)
+        for older in range(1, size + 1):
+            path = answered(lambda older=older, tree=tree: tree.consistency(older))
+            assert path == whole.consistency(older) or (path is None and older < gone)
+        assert (len(tree), tree.root()) == (size, whole.root())
