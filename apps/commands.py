@@ -173,14 +173,20 @@ def _limits_done(control: Control) -> str:
     return f"{change['limit_id']} is {change['hard']}{soft}{until}, checked by {change['checker']}"
 
 
+def still_running(out: Path) -> KeptRun:
+    """Return the run in a folder; raises RunFolderError where there is none, or it has ended."""
+    run = KeptRun(out)
+    if run.finished:
+        raise RunFolderError(f"the run in {out} has ended; a command would hold for nobody")
+    return run
+
+
 def give_run(out: Path, command: Command, seconds: float) -> Control | None:
     """Give a command to the run in a folder, and return its record once it holds, None where that takes longer.
 
     Raises RunFolderError where there is no run.
     """
-    run = KeptRun(out)
-    if run.finished:
-        raise RunFolderError(f"the run in {out} has ended; a command would hold for nobody")
+    run = still_running(out)
     append_command(run.commands, command)
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:

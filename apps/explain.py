@@ -8,6 +8,7 @@ import msgspec
 
 from apps.audit_seen import audit_seen
 from apps.explanation import Answer, BarSeen, Explanation, MadeBy, Reasoning, ScoreSeen
+from apps.identifiers import Unidentified, identified
 from apps.kept_run import KeptRun
 from apps.local_time import day_of, parse_instant, stamp
 from apps.market_seen import bar_before, features_at, score_deciding, scores_at, span
@@ -22,8 +23,6 @@ from domain.order_messages import OrderCancelReject, OrderReport, OrderRequest
 from domain.orders import Execution, Order, OrderCancelRequest, OrdStatus
 from operators.compliance import visible
 
-IDENTIFIER_LEAST = 4
-
 
 class NothingToExplain(ValueError):
     """The order, instrument or instant is not of this run; says what is."""
@@ -37,7 +36,9 @@ def explain_order(folder: Path, identifier: str, *, audit: bool = False) -> Expl
     """
     run = KeptRun(folder)
     with Journal(run.journal) as journal:
-        cl_ord_id = _identified(run, journal, identifier)
+        asked = _identified(run, journal, identifier)
+        sent = journal.order(asked)
+        cl_ord_id = asked if sent is None else sent.cl_ord_id
         intent = journal.intent(cl_ord_id)
         if intent is None:
             raise NothingToExplain(f"order {identifier!r} has no intent in {folder}: the journal is damaged")
@@ -54,6 +55,7 @@ def explain_order(folder: Path, identifier: str, *, audit: bool = False) -> Expl
         instrument=intent.symbol,
         at=intent.known_at,
         order=cl_ord_id,
+        asked=asked,
         audit=audit,
         finished=run.finished,
         bar=bar,
@@ -144,11 +146,8 @@ def _in_a_sentence(instrument: str, at: int, bar: BarSeen | None, strategies: tu
 
 
 def _identified(run: KeptRun, journal: Journal, identifier: str) -> str:
-    """Return the ClOrdID that an identifier, or the beginning of one, names; raises NothingToExplain."""
-    order = journal.order(identifier)
-    if order is not None:
-        return order.cl_ord_id
-    if journal.intent(identifier) is not None:
+    """Return the OrderID or ClOrdID that is given, whole or by its beginning; raises NothingToExplain."""
+    if journal.order(identifier) is not None or journal.intent(identifier) is not None:
         return identifier
     intents = run.rows("intents").select("ClOrdID").collect()["ClOrdID"].to_list()
     orders = run.rows("oms.orders").select("OrderID", "ClOrdID").collect().iter_rows()
@@ -156,16 +155,16 @@ def _identified(run: KeptRun, journal: Journal, identifier: str) -> str:
         **{str(order_id): str(own) for order_id, own in orders},
         **{n: n for n in intents},
     }
-    begun = sorted({known[name] for name in known if name.startswith(identifier)})
-    if len(identifier) >= IDENTIFIER_LEAST and len(begun) == 1:
-        return begun[0]
     if not known:
         raise NothingToExplain(f"unknown order {identifier!r}: nothing was asked for in {run.path}")
-    what = f"{len(begun)} orders begin with" if len(begun) > 1 else "unknown order"
-    raise NothingToExplain(
-        f"{what} {identifier!r}; the nearest of {len(known)} identifiers: {nearest(identifier, begun or known)}; "
-        f"find one by instrument and time with --instrument and --at, or in the report of the run"
-    )
+    try:
+        meant = identified(identifier, known, "order")
+    except Unidentified as nothing:
+        raise NothingToExplain(
+            f"{nothing}; find one with `ita orders --out {run.path}`, "
+            "or by instrument and time with --instrument and --at"
+        ) from nothing
+    return next(name for name in known if known[name] == meant and name.startswith(identifier))
 
 
 def _standing(journal: Journal, instrument: str, score: ScoreSeen, *, audit: bool) -> Reasoning:

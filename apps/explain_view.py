@@ -22,13 +22,8 @@ STANDS = {1: "long", 0: "flat", -1: "short"}
 
 def rendered(explanation: Explanation) -> RenderableType:
     """Return an explanation for the terminal; times are New York."""
-    what = (
-        f"order {explanation.order}, {explanation.instrument}"
-        if explanation.order
-        else explanation.instrument
-    )
     parts: list[RenderableType] = [
-        Text(f"{what} at {stamp(explanation.at)} New York", style="bold"),
+        Text(f"{_about(explanation)} at {stamp(explanation.at)} New York", style="bold"),
         Text(explanation.words),
     ]
     if not explanation.finished:
@@ -113,6 +108,21 @@ def _reasoning(reasoning: Reasoning, *, audit: bool) -> Iterator[RenderableType]
             ),
             (0, 2),
         )
+
+
+def _about(explanation: Explanation) -> str:
+    """Return what is explained, by the identifier that was asked for; an intent that led to no order is one."""
+    if not explanation.order:
+        return explanation.instrument
+    order = explanation.strategies[0].order
+    if order is None:
+        return f"intent {explanation.order}, {explanation.instrument}"
+    other = (
+        f"OrderID {order.order_id}"
+        if explanation.asked == explanation.order
+        else f"ClOrdID {explanation.order}"
+    )
+    return f"order {explanation.asked} ({other}), {explanation.instrument}"
 
 
 def _stages(reasoning: Reasoning) -> Iterator[tuple[str, str]]:

@@ -126,6 +126,7 @@ class AuditSeen(msgspec.Struct, frozen=True, kw_only=True):
 class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     """The whole answer for an instrument and an instant (ns UTC), or for one order; `words` is it in a sentence.
 
+    `order` is the ClOrdID of an order, `asked` the identifier that was asked for, whole: that, or the OrderID.
     `proved` is the head that the audit of the run has, null for a run without one.
     """
 
@@ -141,6 +142,7 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     made_by: MadeBy
     words: str
     proved: AuditSeen | None = None
+    asked: str = ""
 
 
 REASONS = {

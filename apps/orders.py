@@ -6,8 +6,8 @@ from typing import Protocol, TypeVar
 
 import msgspec
 
+from apps.identifiers import Unidentified, identified
 from connectors.relational.journal import JournalReader
-from connectors.source import nearest
 from domain.order_messages import (
     OrderCancelReject,
     OrderReport,
@@ -22,7 +22,6 @@ from operators.orders import OrderState, apply_report
 
 OWN = "desk:reconciliation"
 """Source of executions that the desk has made itself; what they stand for follows from the others."""
-IDENTIFIER_LEAST = 4
 
 
 class NoSuchOrder(ValueError):
@@ -147,14 +146,10 @@ class KeptOrders:
             **{order.cl_ord_id: name for name, order in self.orders.items()},
             **{n: n for n in self.orders},
         }
-        if identifier in ids:
-            return ids[identifier]
-        begun = sorted({ids[name] for name in ids if name.startswith(identifier)})
-        if len(begun) == 1 and len(identifier) >= IDENTIFIER_LEAST:
-            return begun[0]
-        what = f"{len(begun)} orders begin with" if len(begun) > 1 else "unknown order"
-        near = nearest(identifier, begun or list(ids)) if ids else "there is none"
-        raise NoSuchOrder(f"{what} {identifier!r}; the nearest of {len(self.orders)} orders: {near}")
+        try:
+            return identified(identifier, ids, "order")
+        except Unidentified as nothing:
+            raise NoSuchOrder(str(nothing)) from nothing
 
 
 class OfOrder(Protocol):

@@ -74,21 +74,27 @@ class Causes:
         self._inputs = tuple(sorted(inputs))
         self._configuration = _apart(made[0].configuration, made[1].configuration)
         self._code = _apart(made[0].code, made[1].code)
+        self._parted_at: int | None = None
 
     def of(self, topic: str, known_at: int, instrument: str) -> Cause:
         """Return the cause of a difference that was known at an instant (ns UTC).
 
         What was received counts where it differs at or before that instant: of the same instrument first, and of any
-        other where that may have moved it, or nothing else is another.
+        other where that may have moved it, or nothing else is another. Where an earlier difference of those that were
+        asked about has come of configuration or code, decisions that follow go by that, and not by what was received
+        later of another instrument.
         """
         before = [one for one in self._inputs if one.known_at <= known_at and (one.sure or not self.changed)]
         own = [one for one in before if one.instrument in {instrument, ""}]
         across = not (topic.startswith(MARKET_PLANE) and instrument and self.changed) or topic in TICKS
         found = own or (before if across else [])
-        if found:
+        decided = not topic.startswith(MARKET_PLANE)
+        if found and not (not own and decided and self._parted_before(found)):
             first = min(found, key=lambda one: (one.known_at, one.kind))
             whose = f", {first.instrument}" if first.instrument else ""
             return Cause(first.kind, f"{first.words}{whose}")
+        if self.changed and (self._parted_at is None or known_at < self._parted_at):
+            self._parted_at = known_at
         if self._configuration:
             also = "; the code differs, too" if self._code else ""
             return Cause("configuration", f"{_told(self._configuration)}{also}")
@@ -122,6 +128,10 @@ class Causes:
         if self._code:
             told.append(("code", _told(self._code)))
         return told
+
+    def _parted_before(self, received: Sequence[Input]) -> bool:
+        """Return whether configuration or code had made the runs part before any of this was received."""
+        return self._parted_at is not None and self._parted_at < min(one.known_at for one in received)
 
     @property
     def changed(self) -> bool:

@@ -101,9 +101,9 @@ def _rules(
     settings: Settings, limits: Path | None, rules: Path | None, universe: Universe
 ) -> ComplianceParams:
     """Return what is judged by: the files that are given, the run's own where they are not."""
-    folder = Path(tempfile.mkdtemp(prefix="ita-rules-"))
+    folder, files = Path(tempfile.mkdtemp(prefix="ita-rules-")), ((LIMITS, limits), (RULES, rules))
     try:
-        for name, given in ((LIMITS, limits), (RULES, rules)):
+        for name, given in files:
             path = given or path_of(settings.folder, name)
             if not path.is_file():
                 raise SettingsError(f"{path} does not exist; give a file as {name} is")
@@ -113,9 +113,20 @@ def _rules(
         for table in (settings.folder, *(each.parent for each in (rules,) if each is not None)):
             for file in table.glob("*.csv"):
                 shutil.copyfile(file, folder / file.name)
-        return compliance_params(read_settings(folder), universe)
+        return _read(folder, universe, {name: given for name, given in files if given is not None})
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _read(folder: Path, universe: Universe, given: dict[str, Path]) -> ComplianceParams:
+    """Return what a folder of copies says; an error names the files that were given in place of their copies."""
+    try:
+        return compliance_params(read_settings(folder), universe)
+    except SettingsError as failure:
+        words = str(failure)
+        for name, path in given.items():
+            words = words.replace(str(folder / name), str(path))
+        raise SettingsError(words) from failure
 
 
 def _said(assessment: Assessment) -> tuple[Any, ...]:

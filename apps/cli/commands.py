@@ -56,11 +56,13 @@ def give_checked(make: "Callable[[], Command]", config: Path | None, out: Path |
     Exit code 1 where the desk refuses it or says nothing in time.
     """
     from apps.cli.main import WrongUse
-    from apps.commands import done, give, give_run
+    from apps.commands import done, give, give_run, still_running
     from apps.local_time import stamp
     from config.servers import read_servers
     from domain.controls import ControlKind
 
+    if out is not None:
+        still_running(out)
     try:
         command = make()
     except ValueError as failure:

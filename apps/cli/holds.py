@@ -9,7 +9,7 @@ from apps.cli.commands import Config, Out, Reason, Wait, Who, give_checked
 
 app = typer.Typer(no_args_is_help=True, help="intents that are held and wait for a person")
 
-Name = Annotated[str, typer.Argument(help="ClOrdID of what waits, as `ita holds list` tells it")]
+Name = Annotated[str, typer.Argument(help="ClOrdID, or how it begins, as `ita holds list` tells it")]
 Check = Annotated[str, typer.Argument(help="the one check that is passed over, such as PT-19")]
 Json = Annotated[bool, typer.Option("--json", help="for machines")]
 
@@ -88,6 +88,12 @@ def override(  # noqa: PLR0913, PLR0917  typer makes an option of each argument
     Example: ita override 4be51c PT-19 --maker ann --verifier desk.head --who risk.checker --reason "block trade"
     """
     from apps.commands import override_command
+    from apps.hold_view import stopped_name
 
     persons = (maker, verifier, who)
-    give_checked(lambda: override_command(name, check, persons, reason, seconds), config, out, wait)
+    give_checked(
+        lambda: override_command(stopped_name(name, out, config), check, persons, reason, seconds),
+        config,
+        out,
+        wait,
+    )

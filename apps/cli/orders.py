@@ -46,11 +46,13 @@ def orders(  # noqa: PLR0913, PLR0917  the options of the command
 
     with _journal(out, served=served, config=config) as journal:
         kept = KeptOrders(journal)
+        asked_for = order_id is not None and journal.intent(order_id) is not None
     if order_id is not None:
         try:
             story = kept.story(order_id)
         except NoSuchOrder as nothing:
-            raise WrongUse(str(nothing)) from nothing
+            never = f"intent {order_id} has led to no order; `ita explain {order_id}` says why"
+            raise WrongUse(never if asked_for else str(nothing)) from nothing
         print(msgspec.json.encode(story).decode()) if json else print_story(story)
         return
     lines = sorted((kept.line(name) for name in kept.orders), key=lambda line: (line.sent_at, line.order_id))

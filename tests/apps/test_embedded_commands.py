@@ -12,7 +12,7 @@ from apps.replaying import replayed
 from apps.run_folder import RunFolder, RunFolderError
 from apps.running import RunOptions, run_desk
 from apps.what_if import NotThatRun, compare
-from config.settings import DEFAULT, read_settings
+from config.settings import DEFAULT, SettingsError, read_settings
 from connectors.files.command_file import append_command
 from connectors.files.lake_reference import keep_reference
 from connectors.files.open_source import open_source
@@ -187,5 +187,15 @@ def test_nothing_is_held_where_nothing_waits(undisturbed):
     out, _ = undisturbed
 
     assert waiting(out, None) == []
-    with pytest.raises(ValueError, match="none is held"):
+    with pytest.raises(ValueError, match="there is none"):
         full_name("abc", out, None)
+
+
+def test_other_limits_that_cannot_be_used_are_named_by_their_own_file(undisturbed, tmp_path):
+    wrong = tmp_path / "new.yaml"
+    wrong.write_text((DEFAULT / "limits.yaml").read_text().replace("measure:", "mesure:", 1))
+
+    with pytest.raises(SettingsError) as refused:
+        compare(undisturbed[0], wrong, None, None)
+
+    assert str(refused.value).startswith(f"{wrong}: ")

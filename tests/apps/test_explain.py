@@ -197,8 +197,20 @@ def test_an_unknown_order_names_the_nearest_and_how_to_find_one(run: Path) -> No
 
 
 def test_a_beginning_that_several_orders_share_is_not_enough(run: Path) -> None:
-    with pytest.raises(NothingToExplain, match=r"2 orders begin with 'c0ff'; .*c0ffee02, c0ffee01"):
+    with pytest.raises(NothingToExplain, match=r"2 orders begin with 'c0ff'; .*c0ffee01, c0ffee02"):
         explain_order(run, "c0ff")
+
+
+def test_the_heading_names_what_was_asked_for(run: Path) -> None:
+    sent = explain_order(run, "c0ffee01").strategies[0].order
+    assert sent is not None
+
+    assert f"order {sent.order_id} (ClOrdID c0ffee01), AAA at" in shown(explain_order(run, sent.order_id[:9]))
+    assert f"order c0ffee01 (OrderID {sent.order_id}), AAA at" in shown(explain_order(run, "c0ffee01"))
+
+
+def test_an_intent_that_led_to_no_order_is_called_one(run: Path) -> None:
+    assert shown(explain_order(run, "c0ffee02")).startswith("intent c0ffee02, AAA at")
 
 
 def test_an_unknown_instrument_names_the_nearest(run: Path) -> None:
@@ -266,7 +278,7 @@ def test_the_command_prints_one_object(run: Path, capsys: pytest.CaptureFixture[
         ("c0ffee01", "AAA", None),
         (None, "AAA", None),
         (None, None, "10:30"),
-        ("zzz", None, None),
+        ("zzzz", None, None),
     ],
 )
 def test_the_command_refuses_a_question_that_is_none(

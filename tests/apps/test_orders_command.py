@@ -270,6 +270,8 @@ def test_a_missing_file_an_unknown_order_and_a_folder_without_a_run_are_wrong_us
         ask(known, "reconcile", "--against", str(tmp_path / "none.csv"))
     with pytest.raises(WrongUse, match="unknown order 'nobody'"):
         ask(known, "orders", "nobody")
+    with pytest.raises(WrongUse, match="'no' is too short; give at least the first 4 characters"):
+        ask(known, "orders", "no")
     with pytest.raises(WrongUse, match="no order has status 'lost'"):
         ask(known, "orders", "--status", "lost")
     with pytest.raises(WrongUse, match="--by takes account, strategy, instrument"):

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from apps.parity import compared
+from apps.parity_causes import Causes, Input, Made
 from apps.parity_page import write_page
 from apps.parity_view import lines
 from apps.provenance import PACKAGES, provenance
@@ -254,3 +255,16 @@ def test_the_page_of_a_comparison_is_the_same_bytes_each_time(base, tmp_path):
 def test_a_folder_without_a_run_is_refused(base, tmp_path):
     with pytest.raises(RunFolderError, match="does not exist"):
         compared(base, tmp_path / "none")
+
+
+def test_a_decision_follows_the_configuration_where_that_parted_the_runs_before_the_input_of_another_came():
+    made = Made({"limits": "1"}, {}, "same"), Made({"limits": "2"}, {}, "same")
+    received = (Input(200, "AAAA", "input", "a row was changed"),)
+
+    causes, untouched = Causes(made, received), Causes(made, received)
+
+    assert causes.of("verdicts", 100, "BBBB").name == "configuration"
+    assert causes.of("verdicts", 300, "BBBB").name == "configuration"
+    assert causes.of("verdicts", 300, "AAAA").name == "input"
+    assert causes.of("market.trades", 300, "BBBB").name == "input"
+    assert untouched.of("verdicts", 300, "BBBB").name == "input"
