@@ -15,7 +15,7 @@ from apps.written_numbers import numbers_of
 from domain.bar_kinds import BUILT_BAR, BarSpec, Empty, Partial
 from domain.market import BAR, END, SECOND
 from domain.sessions import session_table
-from operators.bar_kernel import LAST_ONLY, NO_RANGE
+from operators.bar_rules import LAST_ONLY, NO_RANGE
 from operators.composed_bars import Composer, Grid, with_partial
 
 MILLISECOND = SECOND // 1000

@@ -16,11 +16,10 @@ from numpy.typing import NDArray
 
 from connectors.acted_ticks import DAY_NANOSECONDS, record_of
 from connectors.files.new_york import days_of
-from connectors.source import SourceError, TickSource
+from connectors.source import SourceError, TickSource, Wrapped
 from connectors.websocket.live_ticks import Moment
 from domain.action_records import ActionRecord, actions_in_order
 from domain.corporate_actions import CorporateAction
-from domain.instruments import Instrument, Split
 from domain.market import Chunk, empty_ticks, row_count
 from domain.sessions import SessionTable
 
@@ -53,12 +52,12 @@ class Heard(msgspec.Struct, frozen=True):
     action: CorporateAction
 
 
-class ActedLive:
+class ActedLive(Wrapped):
     """A venue that is connected to, and actions; those that took effect before the run began are left out."""
 
     def __init__(self, venue: Venue, heard: Sequence[Heard], sessions: SessionTable) -> None:
+        super().__init__(venue)
         self._venue = venue
-        self.name = venue.name
         first_at = min((one.heard_at for one in heard), default=0)
         records = (
             _record(one, number, sessions.begins(one.action.ex_on)) for number, one in enumerate(heard)
@@ -66,22 +65,6 @@ class ActedLive:
         self._records = actions_in_order(
             record for record in records if record is not None and record.effective_at >= first_at
         )
-
-    def instruments(self) -> tuple[str, ...]:
-        """Return the instruments of the venue."""
-        return self._venue.instruments()
-
-    def reference(self) -> tuple[Instrument, ...]:
-        """Return what the venue has said of them."""
-        return self._venue.reference()
-
-    def splits(self) -> tuple[Split, ...]:
-        """Return the splits that the venue itself knows of."""
-        return self._venue.splits()
-
-    def segments(self) -> tuple[str, ...]:
-        """Return the days of the venue."""
-        return self._venue.segments()
 
     def stream(self, index: Mapping[str, int], owned: NDArray[np.bool_], first: int) -> Iterator[Moment]:
         """Yield what has come from a segment on, each action with the first rows, or the instant, after it was known.

@@ -11,6 +11,7 @@ from numba import njit
 
 from domain.bar_kinds import BarKind, Mark
 from domain.market import END, Condition
+from operators.bar_rules import move
 
 OPEN = np.dtype(
     [
@@ -62,7 +63,7 @@ _RANGE, _RENKO = int(BarKind.RANGE), int(BarKind.RENKO)
 _IMBALANCE, _RUNS = int(BarKind.TICK_IMBALANCE), int(BarKind.TICK_RUNS)
 _CUT, _WARM_UP = int(Mark.CUT), int(Mark.WARM_UP)
 COUNTS, MOVES = int(Condition.COUNTS_VOLUME), int(Condition.MOVES_OPEN_CLOSE)
-RANGES, IF_ONLY = int(Condition.MOVES_HIGH_LOW), int(Condition.LAST_IF_ONLY)
+IF_ONLY = int(Condition.LAST_IF_ONLY)
 
 _compiled = njit(cache=True, nogil=True, error_model="numpy")
 
@@ -91,14 +92,7 @@ def _weight(kind, price, size):  # type: ignore[no-untyped-def]
 def take(one, kind, at, price, size, bits, side):  # type: ignore[no-untyped-def]
     """Take a row into an open bar."""
     one.open_at, one.last_at = min(one.open_at, at), max(one.last_at, at)
-    if bits & RANGES:
-        one.high, one.low = max(one.high, price), min(one.low, price)
-    if bits & MOVES:
-        if np.isnan(one.open):
-            one.open = price
-        one.close = price
-    elif bits & IF_ONLY:
-        one.only = price
+    move(one, price, bits)
     if bits & COUNTS:
         one.volume += size
         one.notional += price * size

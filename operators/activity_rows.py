@@ -7,13 +7,13 @@ from numba import njit
 from numpy.typing import NDArray
 
 from domain.market import ELIGIBLE, Kind, Quality, Ticks, row_count
-from operators.activity_kernel import IF_ONLY, MOVES
+from operators.activity_kernel import MOVES
+from operators.bar_rules import EFFECT, as_counted
 
 SIGN = np.dtype([("price", np.float64), ("sign", np.int8)], align=True)
 """The tick rule of an instrument: the last price and the sign of its last change."""
 
 _TRADE, _QUOTE = int(Kind.TRADE), int(Kind.QUOTE)
-_EFFECT = ELIGIBLE | IF_ONLY
 _REGRESSING = int(Quality.REGRESSING)
 
 _compiled = njit(cache=True, nogil=True, error_model="numpy")
@@ -29,9 +29,9 @@ def trades_in(instrument, price, kind, conditions, flags, signs, effect, sign): 
         if kind is not None and kind[row] != _TRADE:
             effect[row], sign[row] = 0, 0
             continue
-        bits = _EFFECT & (ELIGIBLE if conditions is None else conditions[row])
-        if conditions is not None and flags is not None and flags[row] & _REGRESSING and bits & MOVES:
-            bits = (bits & ~MOVES) | IF_ONLY
+        bits = EFFECT & (ELIGIBLE if conditions is None else conditions[row])
+        if conditions is not None and flags is not None:
+            bits = as_counted(bits, flags[row])
         one = signs[instrument[row]]
         if bits & MOVES:
             if one.price > 0.0 and price[row] != one.price:

@@ -8,36 +8,13 @@ that traded and no others, in index order.
 import numpy as np
 from numba import njit
 
-from domain.market import END, SECOND, Condition, Kind, Quality
+from domain.market import END, SECOND, Kind
+from operators.bar_rules import EFFECT, as_counted, clear, join, put, take
 
-ACCUMULATOR = np.dtype(
-    [
-        ("open", np.float64),
-        ("high", np.float64),
-        ("low", np.float64),
-        ("close", np.float64),
-        ("volume", np.float64),
-        ("notional", np.float64),
-        ("only", np.float64),
-        ("trade_count", np.int64),
-    ],
-    align=True,
-)
 CLOCK = np.dtype([("second", np.int64), ("started", np.int64), ("segment", np.int64)], align=True)
-
-LAST_ONLY, NO_RANGE, MADE_AGAIN = 2, 4, 8
-"""Marks beside `ended` on a bar as the kernel leaves it: its open and close are of a trade that counts as last
-only if it is the only one; no trade could move its high and low; it is a revision. A session's bar is made again from
-its minutes by them, and longer bars are composed; they are cleared before a bar goes on."""
 
 _TRADE = int(Kind.TRADE)
 _CANCEL = int(Kind.CANCEL)
-_VOLUME = int(Condition.COUNTS_VOLUME)
-_OPEN_CLOSE = int(Condition.MOVES_OPEN_CLOSE)
-_HIGH_LOW = int(Condition.MOVES_HIGH_LOW)
-_IF_ONLY = int(Condition.LAST_IF_ONLY)
-_EFFECT = _VOLUME | _OPEN_CLOSE | _HIGH_LOW | _IF_ONLY
-_OUT_OF_ORDER = int(Quality.REGRESSING)
 
 _compiled = njit(cache=True, nogil=True, error_model="numpy")
 
@@ -45,44 +22,10 @@ _compiled = njit(cache=True, nogil=True, error_model="numpy")
 @_compiled
 def _emit(bar, fresh, instrument, interval, open_at, close_at, lateness, session, ended):  # type: ignore[no-untyped-def]
     """Write a closed bar, with its marks."""
-    only = fresh["only"][instrument]
-    opened, closed = fresh["open"][instrument], fresh["close"][instrument]
-    high, low = fresh["high"][instrument], fresh["low"][instrument]
-    if np.isnan(opened) and not np.isnan(only):
-        opened, closed = only, only
-        ended |= LAST_ONLY
-    if high < low:
-        high, low = opened, opened
-        ended |= NO_RANGE
-    volume = fresh["volume"][instrument]
     bar.open_at, bar.close_at = open_at, close_at
     bar.known_at = close_at + lateness if close_at < END - lateness else END
-    bar.open, bar.high, bar.low, bar.close = opened, high, low, closed
-    bar.volume = volume
-    bar.vwap = fresh["notional"][instrument] / volume if volume > 0 else np.nan
-    bar.trade_count = fresh["trade_count"][instrument]
     bar.instrument, bar.interval, bar.version = instrument, interval // SECOND, 0
-    bar.session, bar.ended = session, ended
-
-
-@_compiled
-def _merge(target, instrument, bit, fresh):  # type: ignore[no-untyped-def]
-    """Add a closed second to an open longer bar; `bit` says whether that bar already holds something."""
-    opened = fresh["open"][instrument]
-    if not bit:
-        target[instrument] = fresh[instrument]
-        return
-    if np.isnan(target["open"][instrument]):
-        target["open"][instrument] = opened
-    if not np.isnan(opened):
-        target["close"][instrument] = fresh["close"][instrument]
-    if not np.isnan(fresh["only"][instrument]):
-        target["only"][instrument] = fresh["only"][instrument]
-    target["high"][instrument] = max(target["high"][instrument], fresh["high"][instrument])
-    target["low"][instrument] = min(target["low"][instrument], fresh["low"][instrument])
-    target["volume"][instrument] += fresh["volume"][instrument]
-    target["notional"][instrument] += fresh["notional"][instrument]
-    target["trade_count"][instrument] += fresh["trade_count"][instrument]
+    bar.session, bar.ended = session, ended | put(bar, fresh[instrument])
 
 
 @_compiled
@@ -125,8 +68,11 @@ def _carry(open_bars, touched, slot, longer):  # type: ignore[no-untyped-def]
         touched[longer, word] = before | bits
         for offset in range(64):
             if bits >> np.uint64(offset) & np.uint64(1):
-                held = before >> np.uint64(offset) & np.uint64(1)
-                _merge(target, word * 64 + offset, held, fresh)
+                which = word * 64 + offset
+                if before >> np.uint64(offset) & np.uint64(1):
+                    join(target[which], fresh[which])
+                else:
+                    target[which] = fresh[which]
 
 
 @_compiled
@@ -234,9 +180,6 @@ def accumulate(  # type: ignore[no-untyped-def]
         _start(known_at[start], lateness, clock, edges)
     begin = clock["second"][0] * SECOND
     middle, due = begin + SECOND, begin + SECOND + lateness
-    opened, high, low, closed = open_bars["open"], open_bars["high"], open_bars["low"], open_bars["close"]
-    volume, notional = open_bars["volume"], open_bars["notional"]
-    only, trade_count = open_bars["only"], open_bars["trade_count"]
     one = np.uint64(1)
     for row in range(start, count):
         if known_at[row] >= due:
@@ -250,7 +193,7 @@ def accumulate(  # type: ignore[no-untyped-def]
             if kind[row] == _CANCEL:
                 return row, made
             continue
-        if conditions is not None and conditions[row] & _EFFECT == 0:
+        if conditions is not None and conditions[row] & EFFECT == 0:
             continue
         instant = event_at[row]
         if instant < begin:
@@ -260,31 +203,12 @@ def accumulate(  # type: ignore[no-untyped-def]
         )
         which = np.int64(instrument[row])
         word, bit = which >> 6, one << np.uint64(which & 63)
-        at, quantity = price[row], np.float64(size[row])
+        bar = open_bars[slot, which]
         if touched[slot, word] & bit == 0:
             touched[slot, word] |= bit
-            if conditions is None:
-                opened[slot, which] = high[slot, which] = low[slot, which] = closed[slot, which] = at
-                volume[slot, which], notional[slot, which] = quantity, at * quantity
-                only[slot, which], trade_count[slot, which] = np.nan, 1
-                continue
-            opened[slot, which] = closed[slot, which] = only[slot, which] = np.nan
-            high[slot, which], low[slot, which] = -np.inf, np.inf
-            volume[slot, which] = notional[slot, which] = 0.0
-            trade_count[slot, which] = 0
-        condition = _EFFECT if conditions is None else conditions[row]
-        in_order = conditions is None or flags is None or flags[row] & _OUT_OF_ORDER == 0
-        if condition & _HIGH_LOW:
-            high[slot, which] = max(high[slot, which], at)
-            low[slot, which] = min(low[slot, which], at)
-        if condition & _OPEN_CLOSE and in_order:
-            if conditions is not None and np.isnan(opened[slot, which]):
-                opened[slot, which] = at
-            closed[slot, which] = at
-        elif condition & (_IF_ONLY | _OPEN_CLOSE):
-            only[slot, which] = at
-        if condition & _VOLUME:
-            volume[slot, which] += quantity
-            notional[slot, which] += at * quantity
-            trade_count[slot, which] += 1
+            clear(bar)
+        condition = EFFECT if conditions is None else conditions[row]
+        if conditions is not None and flags is not None:
+            condition = as_counted(condition, flags[row])
+        take(bar, price[row], np.float64(size[row]), condition)
     return count, made

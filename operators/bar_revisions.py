@@ -8,16 +8,18 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from domain.market import BAR, DAY_SECONDS, MINUTE, SECOND, Condition, Kind, Ticks
 from domain.sessions import SessionTable
 from operators.agenda import Living, lives
-from operators.bar_kernel import LAST_ONLY, NO_RANGE
+from operators.bar_rules import ACCUMULATOR, add, clear, join, put, stands, take
 from operators.retained_trades import RetainedTrades, take_back
 
-Total = dict[str, float]
-"""What trades come to, in the fields of an open bar."""
+_compiled = njit(cache=True, nogil=True, error_model="numpy")
+Total = NDArray[np.void]
+"""What trades come to: an open bar (ACCUMULATOR) in an array of one; an empty array where there are none."""
 
 
 class Params(Protocol):
@@ -124,7 +126,7 @@ def revise(
         return np.empty(0, BAR), "cancel_of_unknown_trade" if cancel else "beyond_revision_horizon"
     spans = [span(edges, traded_at, seconds) for seconds in params.intervals_seconds]
     held = [
-        _total(state, instrument, *each) is not None
+        len(_total(state, instrument, *each)) > 0
         for each in zip(params.intervals_seconds, spans, strict=True)
     ]
     if cancel and found is not None:
@@ -166,7 +168,7 @@ def _bars_again(
         total = _total(state, instrument, seconds, (open_at, until))
         if open_still:
             _store(state, level + 1 if level else (open_at // SECOND) & 1, instrument, total)
-        elif held[level] or total is not None:
+        elif held[level] or len(total):
             key = (instrument, seconds, open_at)
             version = state.history.versions.get(key, int(held[level]) - 1) + 1
             state.history.versions[key] = version
@@ -177,80 +179,66 @@ def _bars_again(
     return np.concatenate([np.empty(0, BAR), *made])
 
 
-def _total(state: Memory, instrument: int, seconds: int, stretch: tuple[int, int]) -> Total | None:
-    """Return what an instrument's trades of a stretch of time come to; None where there are none."""
+def _total(state: Memory, instrument: int, seconds: int, stretch: tuple[int, int]) -> Total:
+    """Return what an instrument's trades of a stretch of time come to."""
     if seconds == DAY_SECONDS:
         return _of_minutes(state, instrument, *stretch)
     return _of_trades(state.history.trades.within(instrument, *stretch))
 
 
-def _of_trades(rows: NDArray[np.void]) -> Total | None:
-    if not len(rows):
-        return None
-    price, conditions = rows["price"], rows["conditions"]
-    moves = conditions & Condition.MOVES_OPEN_CLOSE != 0
-    counted = conditions & Condition.COUNTS_VOLUME != 0
-    moving, ranging = price[moves], price[conditions & Condition.MOVES_HIGH_LOW != 0]
-    only = price[~moves & (conditions & Condition.LAST_IF_ONLY != 0)]
-    return {
-        "open": float(moving[0]) if len(moving) else np.nan,
-        "close": float(moving[-1]) if len(moving) else np.nan,
-        "only": float(only[-1]) if len(only) else np.nan,
-        "high": float(ranging.max(initial=-np.inf)),
-        "low": float(ranging.min(initial=np.inf)),
-        "volume": float(rows["size"][counted].sum()),
-        "notional": float((price * rows["size"])[counted].sum()),
-        "trade_count": float(counted.sum()),
-    }
-
-
-def _of_minutes(state: Memory, instrument: int, open_at: int, close_at: int) -> Total | None:
-    """Return what an instrument's closed minutes of a session, and its open minute, come to."""
-    parts = [_of_bar(row) for row in state.history.within(instrument, open_at, close_at)]
-    minute = int(state.clock[0]["second"]) * SECOND // MINUTE * MINUTE
-    if open_at <= minute < close_at:
-        parts.append(
-            _of_trades(state.history.trades.within(instrument, minute, min(close_at, minute + MINUTE)))
-        )
-    total: Total | None = None
-    for part in parts:
-        if part is not None:
-            total = part if total is None else _joined(total, part)
+def _of_trades(rows: NDArray[np.void]) -> Total:
+    """Return what trades come to; sums are numpy's, which adds in pairs: nearer than one by one over many trades."""
+    total: Total = _taken(rows)
+    counted = rows["conditions"] & Condition.COUNTS_VOLUME != 0
+    total["volume"] = rows["size"][counted].sum()
+    total["notional"] = (rows["price"] * rows["size"])[counted].sum()
     return total
 
 
-def _of_bar(row: np.void) -> Total | None:
-    """Return what the trades of a minute bar came to, by its marks; None where all of them were cancelled."""
-    if row["trade_count"] == 0 and np.isnan(row["open"]) and np.isnan(row["high"]):
-        return None
-    volume, last_only, no_range = float(row["volume"]), row["ended"] & LAST_ONLY, row["ended"] & NO_RANGE
-    return {
-        "open": np.nan if last_only else float(row["open"]),
-        "close": np.nan if last_only else float(row["close"]),
-        "only": float(row["close"]) if last_only else np.nan,
-        "high": -np.inf if no_range else float(row["high"]),
-        "low": np.inf if no_range else float(row["low"]),
-        "volume": volume,
-        "notional": float(row["vwap"]) * volume if volume > 0 else 0.0,
-        "trade_count": float(row["trade_count"]),
-    }
+def _of_minutes(state: Memory, instrument: int, open_at: int, close_at: int) -> Total:
+    """Return what an instrument's closed minutes of a session, and its open minute, come to."""
+    minutes, last = state.history.within(instrument, open_at, close_at), np.empty(0, ACCUMULATOR)
+    minute = int(state.clock[0]["second"]) * SECOND // MINUTE * MINUTE
+    if open_at <= minute < close_at:
+        until = min(close_at, minute + MINUTE)
+        last = _of_trades(state.history.trades.within(instrument, minute, until))
+    total: Total = _added(minutes, last)
+    return total
 
 
-def _joined(first: Total, second: Total) -> Total:
-    return {
-        "open": second["open"] if np.isnan(first["open"]) else first["open"],
-        "close": first["close"] if np.isnan(second["close"]) else second["close"],
-        "only": first["only"] if np.isnan(second["only"]) else second["only"],
-        "high": max(first["high"], second["high"]),
-        "low": min(first["low"], second["low"]),
-        "volume": first["volume"] + second["volume"],
-        "notional": first["notional"] + second["notional"],
-        "trade_count": first["trade_count"] + second["trade_count"],
-    }
+@_compiled
+def _taken(rows):  # type: ignore[no-untyped-def]
+    """Return what trades come to, taken one by one."""
+    total = np.zeros(min(len(rows), 1), ACCUMULATOR)
+    if len(rows):
+        clear(total[0])
+    for row in range(len(rows)):
+        take(total[0], rows[row].price, rows[row].size, rows[row].conditions)
+    return total
+
+
+@_compiled
+def _added(minutes, last):  # type: ignore[no-untyped-def]
+    """Return what minute bars of which a trade stands, and then what is open, come to."""
+    total, held = np.zeros(1, ACCUMULATOR), len(last) > 0
+    clear(total[0])
+    for row in range(len(minutes)):
+        if stands(minutes[row]):
+            add(total[0], minutes[row])
+            held = True
+    if len(last):
+        join(total[0], last[0])
+    return total if held else total[:0]
+
+
+@_compiled
+def _written(bar, total):  # type: ignore[no-untyped-def]
+    """Write what trades came to into a bar, an array of one."""
+    bar[0].ended = put(bar[0], total[0])
 
 
 def _bar(
-    params: Params, key: tuple[int, int, int], close_at: int, known_at: int, version: int, total: Total | None
+    params: Params, key: tuple[int, int, int], close_at: int, known_at: int, version: int, total: Total
 ) -> NDArray[np.void]:
     """Return a bar made again; one whose every trade was cancelled has no prices left."""
     bar = np.zeros(1, BAR)
@@ -258,26 +246,18 @@ def _bar(
     bar["close_at"], bar["known_at"], bar["version"] = close_at, known_at, version
     if params.sessions is not None:
         bar["session"] = params.sessions.session_at(key[2])
-    if total is None:
+    if not len(total):
         for name in ("open", "high", "low", "close", "vwap"):
             bar[name] = np.nan
         return bar
-    last_only = np.isnan(total["open"]) and not np.isnan(total["only"])
-    opened, closed = (total["only"], total["only"]) if last_only else (total["open"], total["close"])
-    no_range = total["high"] < total["low"]
-    bar["open"], bar["close"] = opened, closed
-    bar["high"], bar["low"] = (opened, opened) if no_range else (total["high"], total["low"])
-    bar["volume"], bar["trade_count"] = total["volume"], total["trade_count"]
-    bar["vwap"] = total["notional"] / total["volume"] if total["volume"] > 0 else np.nan
-    bar["ended"] = (LAST_ONLY if last_only else 0) | (NO_RANGE if no_range else 0)
+    _written(bar, total)
     return bar
 
 
-def _store(state: Memory, slot: int, instrument: int, total: Total | None) -> None:
+def _store(state: Memory, slot: int, instrument: int, total: Total) -> None:
     word, bit = instrument >> 6, np.uint64(1) << np.uint64(instrument & 63)
-    if total is None:
+    if not len(total):
         state.touched[slot, word] &= ~bit
         return
     state.touched[slot, word] |= bit
-    for name, value in total.items():
-        state.open[name][slot, instrument] = value
+    state.open[slot, instrument] = total[0]

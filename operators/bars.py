@@ -31,8 +31,9 @@ from domain.market import (
 )
 from domain.sessions import SessionTable
 from operators.agenda import Living, lives
-from operators.bar_kernel import ACCUMULATOR, CLOCK, MADE_AGAIN, accumulate, advance
+from operators.bar_kernel import CLOCK, accumulate, advance
 from operators.bar_revisions import History, horizon_at, revise, span
+from operators.bar_rules import ACCUMULATOR, MADE_AGAIN
 from operators.stage import Stage
 
 LIVES = lives(Living.UNTOUCHED)

@@ -13,6 +13,7 @@ Silence none: a late trade or a cancel that cannot revise a bar leaves as malfor
 
 from dataclasses import dataclass, field
 from functools import partial
+from operator import itemgetter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +37,8 @@ from operators.stage import Stage
 
 LIVES = PRICED
 Made = list[NDArray[np.void]]
+Refused = list[tuple[int, Malformed]]
+"""Rows of a batch, and why they were refused: they leave in the order of rows, so that none depends on batches."""
 
 
 @dataclass(frozen=True)
@@ -157,11 +160,13 @@ class BuiltBars(Stage[BuiltBarState]):
                 self._act(state, which, action, made)
             ticks = item.ticks if stop - start == rows else select(item.ticks, slice(start, stop))
             state.clock = max(state.clock, int(ticks.known_at[-1]))
+            told: Refused = []
             if self._of_quotes:
                 self._take_quotes(state, ticks, made)
             if self._of_trades:
-                self._take_trades(state, ticks, made, refused)
-            self._intervals.take(state, ticks, lows, partial(self._refuse, ticks, refused))
+                self._take_trades(state, ticks, made, told)
+            self._intervals.take(state, ticks, lows, partial(self._refuse, ticks, told))
+            refused += [entry for _, entry in sorted(told, key=itemgetter(0))]
         state.clock = max(state.clock, item.watermark)
         for action in state.agenda.due(state.clock) if state.clock < END else ():
             if action.instrument in self._index:
@@ -207,7 +212,7 @@ class BuiltBars(Stage[BuiltBarState]):
                 partial(self._note, state, place, made),
             )  # fmt: skip
 
-    def _take_trades(self, state: BuiltBarState, ticks: Ticks, made: Made, refused: list[Malformed]) -> None:
+    def _take_trades(self, state: BuiltBarState, ticks: Ticks, made: Made, refused: Refused) -> None:
         """Take trades in from cancel to cancel."""
         rows, count = trade_rows(ticks, state.signs), row_count(ticks)
         member = np.full((len(self._of_trades), count), NONE, np.int64)
@@ -234,7 +239,7 @@ class BuiltBars(Stage[BuiltBarState]):
         member: NDArray[np.int64],
         late: NDArray[np.int64],
         made: Made,
-        refused: list[Malformed],
+        refused: Refused,
     ) -> None:
         """Retain the rows of a span, and make the closed bars again that its late ones belong to."""
         start, stop = span
@@ -290,7 +295,7 @@ class BuiltBars(Stage[BuiltBarState]):
         ticks: Ticks,
         row: int,
         made: Made,
-        refused: list[Malformed],
+        refused: Refused,
     ) -> None:
         """Take back a trade from the bar of each name that it stands in, closed or open."""
         which, known_at = int(ticks.instrument[row]), int(ticks.known_at[row])
@@ -323,18 +328,18 @@ class BuiltBars(Stage[BuiltBarState]):
         if unrevised:
             refused.append(self._refusal(ticks, row, "beyond_revision_horizon", unrevised))
 
-    def _refusal(self, ticks: Ticks, row: int, reason: str, columns: list[int]) -> Malformed:
-        """Return the quarantine entry of a row that revised none of the bars of some names."""
+    def _refusal(self, ticks: Ticks, row: int, reason: str, columns: list[int]) -> tuple[int, Malformed]:
+        """Return a row that revised none of the bars of some names, and its quarantine entry."""
         bars = "+".join(self.params.specs[self._of_trades[column]].name for column in columns)
         return self._entry(ticks, row, reason, bars)
 
-    def _refuse(self, ticks: Ticks, refused: list[Malformed], bars: str, row: int, reason: str) -> None:
+    def _refuse(self, ticks: Ticks, refused: Refused, bars: str, row: int, reason: str) -> None:
         refused.append(self._entry(ticks, row, reason, bars))
 
-    def _entry(self, ticks: Ticks, row: int, reason: str, bars: str) -> Malformed:
+    def _entry(self, ticks: Ticks, row: int, reason: str, bars: str) -> tuple[int, Malformed]:
         params, which = self.params, int(ticks.instrument[row])
         name = params.names[which] if params.names else str(which)
-        return refusal_of(ticks, row, reason, (params.source, name, bars))
+        return row, refusal_of(ticks, row, reason, (params.source, name, bars))
 
     def _forget(self, state: BuiltBarState) -> None:
         """Let go of what can no longer be revised."""

@@ -11,8 +11,8 @@ from domain.action_records import ActionRecord, step_of
 from domain.bar_kinds import BUILT_BAR, PARTIAL, BarSpec, Empty, Mark, Partial
 from domain.market import BAR, SECOND, Session
 from operators.agenda import PRICED
-from operators.bar_kernel import MADE_AGAIN
 from operators.bar_revisions import History
+from operators.bar_rules import MADE_AGAIN
 from operators.built_history import BuiltHistory
 from operators.composing_kernel import (
     COMPOSED,

@@ -10,7 +10,7 @@ from numba import njit
 
 from domain.bar_kinds import BUILT_BAR, Mark
 from domain.market import END, Session
-from operators.bar_kernel import LAST_ONLY, NO_RANGE
+from operators.bar_rules import LAST_ONLY, NO_RANGE, add, clear, put, stands
 
 COMPOSED = np.dtype(
     [
@@ -59,23 +59,9 @@ def _locate(place, at, length, edges):  # type: ignore[no-untyped-def]
 def _add(one, bar):  # type: ignore[no-untyped-def]
     """Add a shorter bar, with the marks that its kernel left on it, to an open one."""
     if one.held == 0:
-        one.open = one.close = one.only = np.nan
-        one.high, one.low = -np.inf, np.inf
-        one.volume = one.notional = 0.0
-        one.trade_count = 0
+        clear(one)
         one.held = 1
-    if bar.ended & LAST_ONLY:
-        one.only = bar.close
-    elif not np.isnan(bar.open):
-        if np.isnan(one.open):
-            one.open = bar.open
-        one.close = bar.close
-    if bar.ended & NO_RANGE == 0 and not np.isnan(bar.high):
-        one.high, one.low = max(one.high, bar.high), min(one.low, bar.low)
-    one.volume += bar.volume
-    if bar.volume > 0.0:
-        one.notional += bar.vwap * bar.volume
-    one.trade_count += bar.trade_count
+    add(one, bar)
 
 
 @_compiled
@@ -94,17 +80,11 @@ def _put(bar, one, instrument, spec, place, known_at, session, marks):  # type: 
         bar.volume, bar.vwap, bar.trade_count = 0.0, np.nan, 0
         bar.marks = marks if np.isnan(one.carried) else marks | _EMPTY
         return
-    opened, closed = one.open, one.close
-    if np.isnan(opened) and not np.isnan(one.only):
-        opened = closed = one.only
+    found = put(bar, one)
+    if found & LAST_ONLY:
         bar.marks |= _LAST_ONLY
-    high, low = one.high, one.low
-    if high < low:
-        high = low = opened
+    if found & NO_RANGE:
         bar.marks |= _NO_RANGE
-    bar.open, bar.high, bar.low, bar.close = opened, high, low, closed
-    bar.volume, bar.trade_count = one.volume, one.trade_count
-    bar.vwap = one.notional / one.volume if one.volume > 0.0 else np.nan
 
 
 @_compiled
@@ -212,7 +192,7 @@ def total_of(bars, at, length, edges):  # type: ignore[no-untyped-def]
     for row in range(len(bars)):
         bar = bars[row]
         inside = places[0].open_at <= bar.open_at < places[0].close_at
-        if inside and (bar.trade_count > 0 or not (np.isnan(bar.open) and np.isnan(bar.high))):
+        if inside and stands(bar):
             _add(totals[0], bar)
     return places, totals
 

@@ -12,8 +12,8 @@ from domain.bar_kinds import BarKind, BarSpec
 from domain.market import BAR, DAY_SECONDS, END, SECOND, Ticks
 from operators import composed_bars
 from operators.agenda import Living, lives
-from operators.bar_kernel import MADE_AGAIN
 from operators.bar_revisions import History
+from operators.bar_rules import MADE_AGAIN
 from operators.composed_bars import ComposedState, Composer, Grid, lower_interval, of_interval
 from operators.short_bars import ShortMaker, ShortState
 

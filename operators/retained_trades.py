@@ -11,8 +11,9 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from domain.market import ELIGIBLE, END, SECOND, Condition, Kind, Quality, Ticks
+from domain.market import ELIGIBLE, END, SECOND, Kind, Ticks
 from operators.agenda import Living, lives
+from operators.bar_rules import EFFECT, as_counted
 
 LIVES = lives(Living.UNTOUCHED)
 """Trades stay in the prices of their time: a bar that is made again lies in one session, and no action does."""
@@ -29,11 +30,7 @@ TRADE = np.dtype(
     ],
     align=True,
 )
-EFFECT = np.uint32(ELIGIBLE | Condition.LAST_IF_ONLY)
 _CANCELLED = np.uint32(1 << 31)
-_MOVES = np.uint32(Condition.MOVES_OPEN_CLOSE)
-_IF_ONLY = np.uint32(Condition.LAST_IF_ONLY)
-_REGRESSING = np.uint32(Quality.REGRESSING)
 _ELIGIBLE = np.uint32(ELIGIBLE)
 _TRADE = int(Kind.TRADE)
 
@@ -70,8 +67,8 @@ def _fill(  # type: ignore[no-untyped-def]
     while row < stop and count < len(rows):
         if kind is None or kind[row] == _TRADE:
             mark = _ELIGIBLE if conditions is None else conditions[row]
-            if conditions is not None and flags is not None and flags[row] & _REGRESSING and mark & _MOVES:
-                mark = (mark & ~_MOVES) | _IF_ONLY
+            if conditions is not None and flags is not None:
+                mark = np.uint32(as_counted(mark, flags[row]))
             times[count], instruments[count] = event_at[row], instrument[row]
             numbers[count] = 0 if sequence is None else sequence[row]
             prices[count], sizes[count], marks[count] = price[row], size[row], mark

@@ -12,20 +12,15 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from domain.market import BAR, END, SECOND, Condition, Kind, Ticks, row_count
+from domain.market import BAR, END, SECOND, Kind, Ticks, row_count
 from operators.agenda import Living, lives
-from operators.bar_kernel import LAST_ONLY, MADE_AGAIN, NO_RANGE
 from operators.bar_revisions import span
-from operators.retained_trades import CHUNK_ROWS, EFFECT, RetainedTrades, take_back
+from operators.bar_rules import ACCUMULATOR, EFFECT, MADE_AGAIN, clear, put, take
+from operators.retained_trades import CHUNK_ROWS, RetainedTrades, take_back
 
 LIVES = lives(Living.UNTOUCHED)
 """Trades and bars stay in the prices of their time; no bar is open over an action."""
 Refuse = Callable[[int, str], None]
-
-_VOLUME = int(Condition.COUNTS_VOLUME)
-_OPEN_CLOSE = int(Condition.MOVES_OPEN_CLOSE)
-_HIGH_LOW = int(Condition.MOVES_HIGH_LOW)
-_IF_ONLY = int(Condition.LAST_IF_ONLY)
 
 
 @dataclass
@@ -171,37 +166,15 @@ class ShortMaker:
 def _accumulate(rows, unit, out):  # type: ignore[no-untyped-def]
     """Write a bar for each unit and instrument; return how many."""
     made, row, count = 0, 0, len(rows)
+    total = np.zeros(1, ACCUMULATOR)
     while row < count:
         which, number = rows[row].instrument, rows[row].event_at // unit
-        opened = closed = only = np.nan
-        high, low = -np.inf, np.inf
-        volume = notional = 0.0
-        trades = 0
+        clear(total[0])
         while row < count and rows[row].instrument == which and rows[row].event_at // unit == number:
-            at, quantity, condition = rows[row].price, rows[row].size, rows[row].conditions
-            if condition & _HIGH_LOW:
-                high, low = max(high, at), min(low, at)
-            if condition & _OPEN_CLOSE:
-                opened = at if np.isnan(opened) else opened
-                closed = at
-            elif condition & _IF_ONLY:
-                only = at
-            if condition & _VOLUME:
-                volume += quantity
-                notional += at * quantity
-                trades += 1
+            take(total[0], rows[row].price, rows[row].size, rows[row].conditions)
             row += 1
         bar = out[made]
-        bar.ended = 0
-        if np.isnan(opened) and not np.isnan(only):
-            opened = closed = only
-            bar.ended |= LAST_ONLY
-        if high < low:
-            high = low = opened
-            bar.ended |= NO_RANGE
-        bar.open, bar.high, bar.low, bar.close = opened, high, low, closed
-        bar.volume, bar.trade_count = volume, trades
-        bar.vwap = notional / volume if volume > 0 else np.nan
+        bar.ended = put(bar, total[0])
         bar.instrument, bar.open_at = which, number * unit
         made += 1
     return made

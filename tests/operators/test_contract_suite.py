@@ -4,7 +4,8 @@ import pytest
 
 from operators.stage import UNOBSERVED, Observer, StageLogic, StateRefused, pack, unpack
 from tests.operators.bits import bits
-from tests.operators.contract_suite import CASES, step_all
+from tests.operators.contract_suite import CASES, CONFIGURED
+from tests.operators.market_case import step_all
 
 ROWS = 1500
 
@@ -22,9 +23,9 @@ class Notes(Observer):
         self.seen.append((step_name, size))
 
 
-@pytest.fixture(params=sorted(CASES))
+@pytest.fixture(params=sorted(CASES | CONFIGURED))
 def case(request):
-    return CASES[request.param]
+    return (CASES | CONFIGURED)[request.param]
 
 
 def run(case, items):

@@ -10,8 +10,8 @@ from operators.best_quotes import BestQuotes, BestQuotesParams
 from operators.decisions import Decisions
 from operators.quality import HealthRules, Quality, QualityParams
 from operators.sequence import Sequence
-from tests.operators.contract_suite import step_all
 from tests.operators.decision_case import NAMES, OPEN, TABLE, desk_params, market
+from tests.operators.market_case import step_all
 from tests.operators.tick_samples import batches
 
 TAKEN, TAKEN_AT = 2, OPEN + 140 * SECOND

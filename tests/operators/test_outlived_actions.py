@@ -4,7 +4,8 @@ import pytest
 
 from operators.stage import pack, unpack
 from tests.operators.bits import bits
-from tests.operators.contract_suite import CASES, step_all
+from tests.operators.contract_suite import CASES
+from tests.operators.market_case import step_all
 from tests.operators.two_days import TERMS, Days, after, count, market_of
 
 ROWS = 1_800

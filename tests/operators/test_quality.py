@@ -9,7 +9,7 @@ from domain.sessions import session_table
 from features.quality import RowRules
 from operators.quality import HealthRules, QualityParams
 from operators.quality import Quality as QualityStage
-from tests.operators.contract_suite import normal, quality_stage, step_all
+from tests.operators.market_case import normal, quality_stage, step_all
 
 OPEN = 1_709_821_800 * SECOND  # 2024-03-07 09:30 in New York
 CLOSE = OPEN + 23_400 * SECOND

@@ -6,7 +6,8 @@ import pytest
 
 from operators.stage import pack, unpack
 from tests.operators.bits import bits
-from tests.operators.contract_suite import CASES, step_all
+from tests.operators.contract_suite import CASES
+from tests.operators.market_case import step_all
 
 NEW = ("agenda", "closes", "factors", "ended", "splits", "effected", "actions")
 ROWS = 900

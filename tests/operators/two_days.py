@@ -17,12 +17,12 @@ from domain.market import ELIGIBLE, SECOND, Kind, Ordered, Ticks, row_count, sel
 from operators.best_quotes import BestQuotes, BestQuotesParams
 from operators.built_bars import BuiltBars
 from operators.quality import Quality
-from tests.operators import contract_suite, decision_case, tick_samples, venue_case
+from tests.operators import contract_suite, decision_case, market_case, tick_samples, venue_case
 from tests.operators.action_cases import action
 
-FIRST, SECOND_DAY = contract_suite.OPEN + 600 * SECOND, contract_suite.OPEN + (86_400 + 600) * SECOND
+FIRST, SECOND_DAY = market_case.OPEN + 600 * SECOND, market_case.OPEN + (86_400 + 600) * SECOND
 EX_ON = 19_790  # 2024-03-08
-EFFECTIVE_AT = contract_suite.TABLE.begins(EX_ON)
+EFFECTIVE_AT = market_case.TABLE.begins(EX_ON)
 SPLITTING = 0
 LAST = 64.0
 BUILT = ("tick:20", "volume_imbalance:20", "notional_imbalance:20", "tick_runs:20", "time:420", "time:7")
@@ -84,13 +84,13 @@ def _adjusted(rows: int, quotes: float, pace: int) -> Ticks:
 
 def quality_stage() -> Quality:
     """Return the quality stage with the end of the second day as the end of the input."""
-    return Quality(replace(contract_suite.quality_stage().params, ends_at=SECOND_DAY + 3_600 * SECOND))
+    return Quality(replace(market_case.quality_stage().params, ends_at=SECOND_DAY + 3_600 * SECOND))
 
 
 def built_stage() -> BuiltBars:
     """Return the built bars with the end of the second day as the end of the input."""
     params = replace(
-        contract_suite.built_stage().params,
+        market_case.built_stage().params,
         specs=tuple(map(bar_spec, BUILT)),
         ends_at=SECOND_DAY + 3_600 * SECOND,
     )
@@ -115,7 +115,7 @@ def ordered(days: Days):
         scores = decision_case.scores_until(int(ticks.known_at[-1]), SECOND_DAY)
         if only is not None:
             ticks, scores = select(ticks, ticks.instrument == only), scores[scores["instrument"] == only]
-        quotes = BestQuotes(BestQuotesParams(5, contract_suite.TABLE, names=contract_suite.NAMES))
+        quotes = BestQuotes(BestQuotesParams(5, market_case.TABLE, names=market_case.NAMES))
         state, made, since = quotes.fresh(), [], -1
         for batch in with_actions(days)(ticks, batch_rows):
             for quoted in quotes.step(state, batch):
@@ -137,8 +137,8 @@ def market_of(days: Days):
 
     venue_case.requests.cache_clear()
     with (
-        mock.patch.object(contract_suite, "ticks_of", ticks_of),
-        mock.patch.object(contract_suite, "batches", with_actions(days)),
+        mock.patch.object(market_case, "ticks_of", ticks_of),
+        mock.patch.object(market_case, "batches", with_actions(days)),
         mock.patch.object(decision_case, "items", ordered(days)),
         mock.patch.dict(
             contract_suite.CASES,
