@@ -12,6 +12,7 @@ accepted; a replace is in force when the venue says so, and until then both old 
 """
 
 from decimal import Decimal
+from itertools import islice
 from typing import NamedTuple
 
 from domain.envelope import record_id
@@ -22,6 +23,7 @@ from operators.order_rules import winning
 from operators.orders import OrderState, terms_of
 
 PATIENCE_MAX = 8
+_QUESTIONS_READ = (PATIENCE_MAX - 1).bit_length()
 LIVES = lives(Living.UNTOUCHED)
 """What was asked stays as it was asked; its terms are read in the units in force (`operators.orders.terms_of`)."""
 _STATUS_OF = {RequestKind.CANCEL: OrdStatus.PENDING_CANCEL, RequestKind.REPLACE: OrdStatus.PENDING_REPLACE}
@@ -118,13 +120,15 @@ def overdue_at(state: OrderState, timeout: int) -> Overdue | None:
     waits = owed(state)
     if waits is None:
         return None
-    asked = [
+    newest_first = (
         request.transact_time
-        for name, request in state.requests.items()
+        for name, request in reversed(state.requests.items())
         if request.kind is RequestKind.STATUS and name not in state.answered
-    ]
+    )
+    # more of them change nothing, and an order that is never answered has ever more
+    asked = list(islice(newest_first, _QUESTIONS_READ))
     patience = min(PATIENCE_MAX, 2 ** len(asked))
-    return Overdue(max([waits.since, *asked[-1:]]) + timeout * patience, waits.text)
+    return Overdue(max([waits.since, *asked[:1]]) + timeout * patience, waits.text)
 
 
 def owed(state: OrderState) -> Overdue | None:

@@ -1,15 +1,18 @@
 """Some hundreds of random sessions against lying venues: nothing differs without a break that names it."""
 
+import itertools
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
 
 import pytest
 
 from domain.market import END
-from operators.order_ledger import Ledger, enter, take
+from domain.orders import OrdStatus
+from operators.order_ledger import Ledger, enter, next_overdue, questions, take
 from operators.order_rules import BREAKS, Applied
 from operators.venue_line import read_drop_copy
 from tests.operators import venue_sessions
@@ -50,6 +53,52 @@ def test_a_session_is_the_same_whenever_it_is_played():
     first, second = play(4, SEED), play(4, SEED)
 
     assert (first.found, first.counts, first.book) == (second.found, second.counts, second.book)
+
+
+class Looked(set[str]):
+    """A set that counts how often it was looked into."""
+
+    times = 0
+
+    def __contains__(self, name: object) -> bool:
+        self.times += 1
+        return super().__contains__(name)
+
+
+def test_looking_for_what_is_overdue_costs_no_more_however_often_a_silent_venue_was_asked():
+    ledger = Ledger()
+    state = enter(ledger, ORDER)
+    asked_at = []
+    for _ in range(50):
+        asked_at.append(next_overdue(ledger, 10))
+        assert len(questions(ledger, asked_at[-1], 10, 1)) == 1
+    state.answered = looked = Looked()
+
+    due_at = next_overdue(ledger, 10)
+
+    waits = [after - before for before, after in itertools.pairwise([ORDER.transact_time, *asked_at, due_at])]
+    assert waits == [10, 20, 40, *[80] * 48]
+    assert looked.times <= 3
+    assert state.status is OrdStatus.PENDING_NEW
+
+
+@pytest.mark.parametrize(("one", "other"), [*itertools.combinations(venue_sessions.PROBABILITIES, 2)])
+def test_two_faults_of_every_message_leave_no_difference_without_a_break(one, other, monkeypatch):
+    temper = venue_sessions.temper
+
+    def worst(chance, *, sound_drop_copy):
+        made = temper(chance, sound_drop_copy=sound_drop_copy)
+        none = dict.fromkeys(venue_sessions.PROBABILITIES, 0.0)
+        return replace(made, line=replace(made.line, **{**none, one: 1.0, other: 1.0}))
+
+    monkeypatch.setattr(venue_sessions, "temper", worst)
+
+    session = play(1, SEED)
+
+    assert (silent(session), venue_sessions.astray(session)) == ([], "")
+    assert all(state.reports for state in session.ledger.orders.values() if state.is_over)
+    timeouts = session.now_at // venue_sessions.TIMEOUT
+    assert session.counts["status_requests"] <= session.counts["orders"] * timeouts // 2
 
 
 @pytest.mark.parametrize("number", range(0, 20, 2))
