@@ -89,6 +89,7 @@ def test_two_faults_of_every_message_leave_no_difference_without_a_break(one, ot
     def worst(chance, *, sound_drop_copy):
         made = temper(chance, sound_drop_copy=sound_drop_copy)
         none = dict.fromkeys(venue_sessions.PROBABILITIES, 0.0)
+        assert made.line is not None
         return replace(made, line=replace(made.line, **{**none, one: 1.0, other: 1.0}))
 
     monkeypatch.setattr(venue_sessions, "temper", worst)
