@@ -31,6 +31,7 @@ from operators.desk_state import Working, turn_over
 from operators.order_ledger import (
     Change,
     Taken,
+    ask_about,
     leave,
     next_overdue,
     not_over,
@@ -39,7 +40,7 @@ from operators.order_ledger import (
     take,
     take_over,
 )
-from operators.order_requests import ask, unanswered
+from operators.order_requests import unanswered
 from operators.order_rules import COUNTED, Applied
 from operators.orders import OrderState, name_of
 from operators.positions import apply_change, holding
@@ -210,7 +211,8 @@ def _count(desk: "Desk", state: OrderState, now_at: int) -> None:
 
 def _ask(desk: "Desk", state: OrderState, kind: RequestKind, text: str, now_at: int) -> None:
     """Ask something of a venue that answers requests."""
-    _send(desk, state, ask(state, kind, now_at, desk.next_number("orders"), text), now_at)
+    number = desk.next_number("orders")
+    _send(desk, state, ask_about(desk.state.ledger, state, kind, now_at, number, text), now_at)
 
 
 def _send(desk: "Desk", state: OrderState, request: OrderRequest, now_at: int) -> None:

@@ -23,7 +23,7 @@ from operators.health import HealthBook
 from operators.holds import HoldQueue
 from operators.mark_volatility import MarkVolatility, fresh_volatility
 from operators.marks import fresh_marks
-from operators.order_ledger import Ledger
+from operators.order_ledger import Ledger, keep
 from operators.orders import OrderState
 from operators.positions import PositionBook
 from operators.risk_standing import RiskState, ScenarioParams
@@ -179,7 +179,8 @@ class DeskState:
         for name, value in {**scanned, **pickle.loads(rest)}.items():  # noqa: S301  packed by this class
             setattr(self, name, value)
         for working in self.working.values():
-            self.ledger.orders.setdefault(working.state.order.order_id, working.state)
+            if working.state.order.order_id not in self.ledger.orders:
+                keep(self.ledger, working.state)
         self.packed = (self.events, rest)
 
 

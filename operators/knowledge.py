@@ -10,7 +10,7 @@ from domain.market import SECOND
 from operators.compliance_view import Watermarks
 from operators.desk_state import DeskParams, DeskState
 from operators.marks import marked_at
-from operators.order_requests import owed
+from operators.order_ledger import owing
 from operators.venue_line import cut_since
 
 
@@ -35,12 +35,10 @@ def _told(params: DeskParams, state: DeskState, known_at: int, now_at: int) -> t
     if cut_at is not None and state.working:
         known_at = min(known_at, cut_at)
     orders_at = positions_at = known_at
-    for each in state.ledger.orders.values():
-        waits = owed(each)
-        if waits is not None:
-            orders_at = min(orders_at, waits.since)
-            if each.gap or each.orphans:
-                positions_at = min(positions_at, waits.since)
+    for each, waits in owing(state.ledger):
+        orders_at = min(orders_at, waits.since)
+        if each.gap or each.orphans:
+            positions_at = min(positions_at, waits.since)
     return orders_at, positions_at
 
 

@@ -15,7 +15,7 @@ a bust, a correction, or an execution of our own making that the true one replac
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from domain.action_records import ActionRecord
 from domain.market import END
@@ -24,7 +24,7 @@ from domain.orders import Order, OrdStatus
 from operators import orders
 from operators.agenda import Living, lives
 from operators.order_bookings import bookings, breaks_of
-from operators.order_requests import ask, miss, overdue_at
+from operators.order_requests import Overdue, Terms, ask, miss, overdue_at, owed
 from operators.order_rules import BREAKS, Applied
 from operators.orders import Booking, OrderState, apply_report, name_of
 from operators.reconciliation import (
@@ -62,23 +62,38 @@ class Taken(NamedTuple):
 
 @dataclass
 class Ledger:
-    """All orders by OrderID; `booked` and `told` (breaks by name) by OrderID, `strays` are reports of no order here."""
+    """All orders by OrderID; `booked` and `told` (breaks by name) by OrderID, `strays` are reports of no order here.
+
+    `open` are the orders of which the venue may owe something: all but those that were looked at and to which nothing
+    has happened since, so that what is over costs nothing.
+    """
 
     orders: dict[str, OrderState] = field(default_factory=dict)
+    open: dict[str, OrderState] = field(default_factory=dict)
     booked: dict[str, dict[str, Booking]] = field(default_factory=dict)
     told: dict[str, dict[str, Applied]] = field(default_factory=dict)
     strays: set[str] = field(default_factory=set)
 
+    def __setstate__(self, stored: dict[str, Any]) -> None:
+        """Be what was stored, also by a version that looked at all orders."""
+        vars(self).update({"open": dict(stored["orders"]), **stored})
+
 
 def enter(ledger: Ledger, order: Order) -> OrderState:
     """Enter an order that is sent; return its state."""
-    ledger.orders[order.order_id] = state = OrderState(order)
+    state = OrderState(order)
+    keep(ledger, state)
     return state
+
+
+def keep(ledger: Ledger, state: OrderState) -> None:
+    """Keep an order that is under way."""
+    ledger.orders[state.order.order_id] = ledger.open[state.order.order_id] = state
 
 
 def leave(ledger: Ledger, order_id: str) -> None:
     """Let go of an order of which nothing more is expected."""
-    for part in (ledger.orders, ledger.booked, ledger.told):
+    for part in (ledger.orders, ledger.open, ledger.booked, ledger.told):
         part.pop(order_id, None)
 
 
@@ -92,6 +107,7 @@ def adjust(ledger: Ledger, action: ActionRecord, tick_size: Decimal) -> dict[str
         if state.order.symbol != action.instrument:
             continue
         made[order_id] = orders.adjust(state, action, tick_size)
+        ledger.open[order_id] = state
         if order_id in ledger.booked:
             ledger.booked[order_id] = bookings(state)
     return made
@@ -102,6 +118,7 @@ def take(ledger: Ledger, report: Report) -> Taken:
     state = ledger.orders.get(report.order_id)
     if state is None:
         return _stray(ledger, report, Applied.WRONG_ORDER, "no such order is here")
+    ledger.open[report.order_id] = state
     answer = apply_report(state, report)
     if answer is Applied.WRONG_ORDER:
         return _stray(ledger, report, answer, "it is not what was asked for")
@@ -154,10 +171,31 @@ def _news(ledger: Ledger, state: OrderState) -> list[Found]:
     return explained + new
 
 
+def ask_about(
+    ledger: Ledger,
+    state: OrderState,
+    kind: RequestKind,
+    now_at: int,
+    sequence: int,
+    text: str = "",
+    terms: Terms | None = None,
+) -> OrderRequest:
+    """Return a request about an order, as `order_requests.ask` makes it, to which the venue owes an answer."""
+    ledger.open[state.order.order_id] = state
+    return ask(state, kind, now_at, sequence, text, terms)
+
+
+def owing(ledger: Ledger) -> list[tuple[OrderState, Overdue]]:
+    """Return the orders of which the venue owes something, in the order in which they were sent, and what."""
+    waiting = [(state, owed(state)) for state in ledger.open.values()]
+    found = [(state, waits) for state, waits in waiting if waits is not None]
+    ledger.open = {state.order.order_id: state for state, _ in found}
+    return sorted(found, key=lambda each: each[0].order.sequence)
+
+
 def next_overdue(ledger: Ledger, timeout: int) -> int:
     """Return when the first answer is overdue (ns UTC), the greatest int64 where the venue owes none."""
-    owed = (overdue_at(state, timeout) for state in ledger.orders.values())
-    return min((each.since for each in owed if each is not None), default=END)
+    return min((overdue_at(state, waits, timeout) for state, waits in owing(ledger)), default=END)
 
 
 def questions(ledger: Ledger, now_at: int, timeout: int, next_number: int) -> list[OrderRequest]:
@@ -166,11 +204,10 @@ def questions(ledger: Ledger, now_at: int, timeout: int, next_number: int) -> li
     `next_number` is the `sequence` of the first.
     """
     asked: list[OrderRequest] = []
-    for state in ledger.orders.values():
-        owed = overdue_at(state, timeout)
-        if owed is not None and owed.since <= now_at:
+    for state, waits in owing(ledger):
+        if overdue_at(state, waits, timeout) <= now_at:
             miss(state, now_at)
-            asked.append(ask(state, RequestKind.STATUS, now_at, next_number + len(asked), owed.text))
+            asked.append(ask(state, RequestKind.STATUS, now_at, next_number + len(asked), waits.text))
     return asked
 
 

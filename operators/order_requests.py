@@ -111,15 +111,12 @@ def exposed_qty(state: OrderState) -> int:
     return max(0, max([state.order_qty, *pending]) - state.cum_qty)
 
 
-def overdue_at(state: OrderState, timeout: int) -> Overdue | None:
-    """Return when an answer will be, or was, overdue (ns UTC), and which; None where the venue owes nothing.
+def overdue_at(state: OrderState, waits: Overdue, timeout: int) -> int:
+    """Return when (ns UTC) what the venue owes of an order will be, or was, overdue.
 
     A question is asked again until it is answered, each time after twice the time of before, up to `PATIENCE_MAX` times
     the `timeout`.
     """
-    waits = owed(state)
-    if waits is None:
-        return None
     newest_first = (
         request.transact_time
         for name, request in reversed(state.requests.items())
@@ -127,8 +124,8 @@ def overdue_at(state: OrderState, timeout: int) -> Overdue | None:
     )
     # more of them change nothing, and an order that is never answered has ever more
     asked = list(islice(newest_first, _QUESTIONS_READ))
-    patience = min(PATIENCE_MAX, 2 ** len(asked))
-    return Overdue(max([waits.since, *asked[:1]]) + timeout * patience, waits.text)
+    patience = min(PATIENCE_MAX, 1 << len(asked))
+    return max([waits.since, *asked[:1]]) + timeout * patience
 
 
 def owed(state: OrderState) -> Overdue | None:

@@ -12,7 +12,8 @@ import pytest
 
 from domain.market import END
 from domain.orders import OrdStatus
-from operators.order_ledger import Ledger, enter, next_overdue, questions, take
+from operators.order_ledger import Ledger, enter, next_overdue, owing, questions, take
+from operators.order_requests import overdue_at, owed
 from operators.order_rules import BREAKS, Applied
 from operators.venue_line import read_drop_copy
 from tests.operators import venue_sessions
@@ -47,6 +48,25 @@ def test_a_correct_venue_behind_a_lying_line_makes_no_illegal_report(told):
     illegal = {f"answer:{each}" for each in BREAKS if "illegal" in each or "disagree" in each}
 
     assert illegal & told.keys() <= {"answer:prices_disagree"}
+
+
+def test_what_is_overdue_is_that_of_all_orders_though_few_are_looked_at(monkeypatch):
+    looked_at = []
+
+    def compared(ledger, timeout):
+        waits = [(state, owed(state)) for state in ledger.orders.values()]
+        all_of_them = [(state, one) for state, one in waits if one is not None]
+        due_at = next_overdue(ledger, timeout)
+        assert due_at == min((overdue_at(*each, timeout) for each in all_of_them), default=END)
+        assert owing(ledger) == all_of_them
+        looked_at.append((len(ledger.open), len(ledger.orders)))
+        return due_at
+
+    monkeypatch.setattr(venue_sessions, "next_overdue", compared)
+    for number in range(60):
+        play(number, SEED)
+
+    assert sum(few for few, _ in looked_at) < 0.8 * sum(every for _, every in looked_at)
 
 
 def test_a_session_is_the_same_whenever_it_is_played():

@@ -22,6 +22,7 @@ from domain.orders import OrdStatus, OrdType, Side, TimeInForce
 from operators.order_ledger import (
     Ledger,
     Taken,
+    ask_about,
     enter,
     next_overdue,
     questions,
@@ -29,7 +30,7 @@ from operators.order_ledger import (
     take,
     take_over,
 )
-from operators.order_requests import Terms, ask, unanswered
+from operators.order_requests import Terms, unanswered
 from operators.orders import OrderState, apply_report
 from operators.positions import PositionBook, apply_change, holding
 from operators.reconciliation import (
@@ -196,7 +197,7 @@ class Session:
             terms = Terms(max(1, state.order_qty + self.chance.randrange(-60, 60)), price)
         self.counts["unanswered_before"] += len(unanswered(state)) > 0
         self.counts[f"requests:{kind.name.lower()}"] += 1
-        self.send(ask(state, kind, self.now_at, self.sent + 1, "asked at random", terms))
+        self.send(ask_about(self.ledger, state, kind, self.now_at, self.sent + 1, "asked at random", terms))
 
     def market(self) -> None:
         """Let the market move: a quote, a trade, or both."""
