@@ -36,7 +36,6 @@ def explain(
     from apps.explain_view import rendered
     from apps.local_time import NoInstant
     from config.audit import read_audit
-    from connectors.sqlite.journal import NoJournal
 
     try:
         if order_id is not None and instrument is None and at is None:
@@ -45,7 +44,7 @@ def explain(
             explanation = explain_instant(out, instrument.upper(), at, audit=audit)
         else:
             raise WrongUse("explain needs either an ORDER_ID, or --instrument together with --at")
-    except (NothingToExplain, NoInstant, NoJournal) as nothing:
+    except (NothingToExplain, NoInstant) as nothing:
         raise WrongUse(str(nothing)) from nothing
     if audit and explanation.proved is not None:
         recorded(out, read_audit(), "AuditExplained", {"order": explanation.order, "at": explanation.at})

@@ -40,11 +40,12 @@ def _explain(failure: Exception) -> int:
     from apps.run_folder import RunFolderError
     from config.settings import SettingsError
     from connectors.source import SourceError
+    from connectors.sqlite.journal import NoJournal
 
     if isinstance(failure, typer.Abort):
         return WORK_FAILED
     usage = getattr(failure, "format_message", None)
-    wrong_use: tuple[type[Any], ...] = (WrongUse, RunFolderError, SettingsError, SourceError)
+    wrong_use: tuple[type[Any], ...] = (WrongUse, RunFolderError, SettingsError, SourceError, NoJournal)
     if usage is not None:
         print(f"ita: {usage()}; see ita --help", file=sys.stderr)
         return WRONG_USE

@@ -1,12 +1,9 @@
 """`ita orders`, `ita positions`, `ita reconcile`: what became of the orders, what is held, and whether all agree."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
-
-if TYPE_CHECKING:
-    from connectors.relational.journal import JournalReader
 
 Out = Annotated[Path, typer.Option(help="output folder of a run")]
 Served = Annotated[bool, typer.Option("--served", help="the journal of the served desk instead")]
@@ -41,10 +38,11 @@ def orders(  # noqa: PLR0913, PLR0917  the options of the command
     import msgspec
 
     from apps.cli.main import WrongUse
+    from apps.journals import journal_of
     from apps.order_tables import print_orders, print_story
     from apps.orders import KeptOrders, NoSuchOrder
 
-    with _journal(out, served=served, config=config) as journal:
+    with journal_of(out, served=served, config=config) as journal:
         kept = KeptOrders(journal)
         asked_for = order_id is not None and journal.intent(order_id) is not None
     if order_id is not None:
@@ -95,6 +93,7 @@ def positions(  # noqa: PLR0913, PLR0917  the options of the command
     import msgspec
 
     from apps.cli.main import WrongUse
+    from apps.journals import journal_of
     from apps.order_tables import print_positions
     from apps.positions import FIELDS, added, lines_of
     from connectors.files.action_rows import instant_of
@@ -108,7 +107,7 @@ def positions(  # noqa: PLR0913, PLR0917  the options of the command
         until = END if as_of is None else instant_of(as_of)
     except ValueError as error:
         raise WrongUse(str(error)) from error
-    with _journal(out, served=served, config=config) as journal:
+    with journal_of(out, served=served, config=config) as journal:
         held = lines_of(journal.positions(until))
     chosen = [
         line
@@ -147,6 +146,7 @@ def reconcile(
     import msgspec
 
     from apps.cli.main import WORK_FAILED, WrongUse
+    from apps.journals import journal_of
     from apps.order_tables import print_reconciliation
     from apps.reconciling import reconcile as compared
     from apps.statement_file import StatementError, read_statement
@@ -161,7 +161,7 @@ def reconcile(
         statement = None if against is None else read_statement(against)
     except StatementError as error:
         raise WrongUse(str(error)) from error
-    with _journal(out, served=served, config=config) as journal:
+    with journal_of(out, served=served, config=config) as journal:
         done = compared(journal, statement, allowed)
     if json:
         print(msgspec.json.encode(done).decode())
@@ -169,15 +169,3 @@ def reconcile(
         print_reconciliation(done)
     if done.differences:
         raise typer.Exit(WORK_FAILED)
-
-
-def _journal(out: Path, *, served: bool, config: Path | None) -> "JournalReader":
-    """Open the journal; one that is not there is wrong use."""
-    from apps.cli.main import WrongUse
-    from apps.journals import journal_of
-    from connectors.sqlite.journal import NoJournal
-
-    try:
-        return journal_of(out, served=served, config=config)
-    except NoJournal as nothing:
-        raise WrongUse(str(nothing)) from nothing

@@ -20,7 +20,9 @@ class Journal(JournalReader):
 
     def __init__(self, path: Path) -> None:
         if not path.exists():
-            raise NoJournal(f"there is no journal at {path}; name the output folder of a run")
+            raise NoJournal(
+                f"there is no journal at {path}; name the output folder of a run that has begun to decide"
+            )
         super().__init__(create_engine(f"sqlite:///file:{path.absolute()}?mode=ro&uri=true"))
         with self._engine.connect() as connection:
             present = connection.exec_driver_sql(
