@@ -146,12 +146,18 @@ class ServedDesk:
 
     def pace(self, speed):
         """Have the rest of the day come at `speed`, 0 for as fast as it goes."""
-        self.speed = speed
-        for name in [name for name in self.commands if name.startswith("market-data")]:
-            self.commands[name] = self._market(self.commands[name][-1])
+        for name in self.start_at(speed):
             if self.workers[name].poll() is None:
                 self.kill(name, signal.SIGTERM)
                 self.start(name)
+
+    def start_at(self, speed):
+        """Have the day come at `speed` whenever a worker is started; return the names of those that read it."""
+        self.speed = speed
+        readers = [name for name in self.commands if name.startswith("market-data")]
+        for name in readers:
+            self.commands[name] = self._market(self.commands[name][-1])
+        return readers
 
     def look(self):
         """Start again what has died; return whether every worker has come to its end."""

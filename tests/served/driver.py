@@ -54,6 +54,11 @@ class Driver:
 
     def begin(self):
         """Start the servers, set them up, and start every worker."""
+        self.set_up()
+        self.desk.start_all()
+
+    def set_up(self):
+        """Start the servers and set them up."""
         self.ita("secrets")
         self.ita("up", "--native", *SERVERS)
         subprocess.run(
@@ -63,7 +68,6 @@ class Driver:
             check=True,
             stdout=sys.stderr,
         )
-        self.desk.start_all()
 
     def wait(self, look, patience_seconds=PATIENCE_SECONDS):
         """Wait until `look` says yes; raises TimeoutError with what every worker says and does."""
