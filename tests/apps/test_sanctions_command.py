@@ -179,7 +179,8 @@ def test_a_replay_of_a_run_repeats_its_lists(config, tmp_path):
 def test_a_damaged_file_is_refused_whole_at_the_door(tmp_path, damage, said, code):
     listed = write_list(tmp_path / "SDN.csv", 10)
     listed.write_text(damage(listed.read_text()))
+    RunFolder(tmp_path / "run", {"kind": "test"}).close()
 
-    done = ita("sanctions", "load", listed, "--reason", "x", "--out", tmp_path / "none")
+    done = ita("sanctions", "load", listed, "--reason", "x", "--out", tmp_path / "run")
 
     assert (done.returncode, said in done.stderr) == (code, True), done.stderr
