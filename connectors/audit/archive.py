@@ -15,6 +15,7 @@ from pathlib import Path
 from connectors.audit.disposals import Stored, gone_from
 from connectors.audit.merkle import Frontier
 from connectors.audit.rows import AuditDamaged, row_of, segments
+from connectors.disk import synchronise
 
 LOCK = ".retention"
 COPY_BYTES = 1024 * 1024
@@ -87,7 +88,7 @@ def copied(path: Path, target: Path, digest: str) -> None:
         making.chmod(0o444)
         _compared(making, path, digest)
         making.rename(target)
-        synchronised(target.parent)
+        synchronise(target.parent)
     _compared(target, path, digest)
 
 
@@ -102,7 +103,7 @@ def linked(path: Path, target: Path) -> None:
     making.unlink(missing_ok=True)
     making.symlink_to(target)
     making.replace(path)
-    synchronised(path.parent)
+    synchronise(path.parent)
 
 
 def removed(path: Path, digest: str) -> bool:
@@ -117,16 +118,7 @@ def removed(path: Path, digest: str) -> bool:
         if digest_of(target) != digest:
             return False
         target.unlink()
-        synchronised(target.parent)
+        synchronise(target.parent)
     path.unlink()
-    synchronised(path.parent)
+    synchronise(path.parent)
     return True
-
-
-def synchronised(folder: Path) -> None:
-    """Force the names of a folder to the disk."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

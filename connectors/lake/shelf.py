@@ -10,6 +10,7 @@ from typing import NamedTuple, Protocol
 
 import pyarrow.parquet as pq
 
+from connectors.disk import synchronise
 from connectors.lake.exchange import exchanged
 from connectors.lake.names import covered_by, is_joined
 
@@ -178,12 +179,3 @@ def _linked(shown: Path, made: Path, gone: set[str]) -> bool:
     except OSError:
         return False
     return True
-
-
-def synchronise(path: Path) -> None:
-    """Force a file, or the names in a folder, to the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -37,11 +37,12 @@ import pyarrow as pa
 from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 from numpy.typing import NDArray
 
+from connectors.disk import synchronise
 from connectors.lake.codec import MarketCodec
 from connectors.lake.joined import JoinedShelf
 from connectors.lake.lanes import LakeItem, TopicEnd, encoded, lane_of, merged
 from connectors.lake.names import shelf_mark
-from connectors.lake.shelf import STAGING, LocalShelf, OpenShelf, synchronise
+from connectors.lake.shelf import STAGING, LocalShelf, OpenShelf
 from connectors.lake.staging import append, publish, restore, staged_path
 from domain.market import DAY_SECONDS, SECOND
 
