@@ -6,15 +6,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.bar_kinds import BUILT_BAR, Mark, Partial, bar_spec
-from domain.market import END, SECOND, MarketBatch, Ticks, complete_ticks, row_count, select
+from domain.market import END, SECOND, MarketBatch, Ticks, row_count, select
 from domain.sessions import session_table
 from operators.best_quotes import BestQuotes, BestQuotesParams
 from operators.built_bars import BuiltBarParams, BuiltBars
 from operators.stage import pack, unpack
 from tests.operators.activity_oracle import ActivityOracle, Seen
+from tests.operators.bar_case import OPEN, trades
 from tests.operators.tick_samples import batches, random_ticks
 
-OPEN = 1_709_821_800 * SECOND  # 2024-03-07 09:30 in New York
 CLOSE = OPEN + 23_400 * SECOND
 LATENESS = 250_000_000
 TABLE = session_table("XNYS", "2024-03-06", "2024-03-12")
@@ -65,20 +65,6 @@ def through(params, ticks, size=10**9):
     answers = [answer for batch in batches(ticks, size) for answer in stage.step(state, batch)]
     built = np.concatenate([np.empty(0, BUILT_BAR), *(answer.built for answer in answers)])
     return built, [entry for answer in answers for entry in answer.malformed]
-
-
-def trades(rows, **more) -> Ticks:
-    """Rows of (seconds after the open: event, known; price, size), instrument 0, numbered from 1."""
-    times = np.array(rows, float)
-    columns = {
-        "event_at": OPEN + np.rint(times[:, 0] * SECOND).astype(np.int64),
-        "known_at": OPEN + np.rint(times[:, 1] * SECOND).astype(np.int64),
-        "instrument": np.zeros(len(rows), np.int32),
-        "price": times[:, 2],
-        "size": times[:, 3],
-        "sequence": np.arange(1, len(rows) + 1),
-    }
-    return complete_ticks(columns | {name: np.array(values) for name, values in more.items()})
 
 
 def seen(bars) -> list[Seen]:
