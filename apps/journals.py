@@ -3,8 +3,6 @@
 from pathlib import Path
 
 from apps.kept_run import KeptRun
-from config.servers import read_servers
-from connectors.postgres.journal import PostgresJournal
 from connectors.relational.journal import JournalReader
 from connectors.sqlite.journal import Journal
 
@@ -15,5 +13,8 @@ def journal_of(out: Path, *, served: bool, config: Path | None) -> JournalReader
     Raises RunFolderError, NoJournal, SettingsError, PostgresRefused, SchemaRefused.
     """
     if served:
+        from config.servers import read_servers  # noqa: PLC0415  runs without servers do without their clients
+        from connectors.postgres.journal import PostgresJournal  # noqa: PLC0415
+
         return PostgresJournal(read_servers(config).postgres.url())
     return Journal(KeptRun(out).journal)

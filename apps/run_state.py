@@ -9,7 +9,8 @@ from apps.kept_run import KeptRun
 from apps.run_folder import RunFolderError
 from connectors.lake.digest import counts
 from connectors.lake.shelf import STAGING
-from connectors.sqlite.journal import Journal, NoJournal
+from connectors.sqlite.journal import Journal
+from connectors.sqlite.missing import NoJournal
 
 TOPIC_OF = {
     "signals": "signals",

@@ -40,7 +40,7 @@ def _explain(failure: Exception) -> int:
     from apps.run_folder import RunFolderError
     from config.settings import SettingsError
     from connectors.source import SourceError
-    from connectors.sqlite.journal import NoJournal
+    from connectors.sqlite.missing import NoJournal
 
     if isinstance(failure, typer.Abort):
         return WORK_FAILED

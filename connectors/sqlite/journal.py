@@ -6,10 +6,7 @@ from sqlalchemy import create_engine
 
 from connectors.relational.journal import JournalReader
 from connectors.relational.models import LAYOUT_VERSION
-
-
-class NoJournal(FileNotFoundError):
-    """There is no journal to read."""
+from connectors.sqlite.missing import NoJournal
 
 
 class Journal(JournalReader):

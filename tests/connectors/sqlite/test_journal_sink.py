@@ -9,7 +9,8 @@ import msgspec
 import pytest
 
 from connectors.relational.models import TABLES, journal_metadata
-from connectors.sqlite.journal import Journal, NoJournal
+from connectors.sqlite.journal import Journal
+from connectors.sqlite.missing import NoJournal
 from connectors.sqlite.sink import JournalBusy, JournalPartition, JournalRefused
 from domain.decisions import Breach, DecisionPoint, Direction, Signal
 from domain.market import Malformed
