@@ -7,6 +7,9 @@ PARALLEL := -n auto --maxprocesses 4 --dist loadgroup
 COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --fork-strategy fewest --no-header \
 	--no-emit-index-url --no-emit-find-links
 
+# Tests start hundreds of processes: where nothing is written, each would compile all of ours anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check lint types imports bench chaos golden lock
 

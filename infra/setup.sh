@@ -64,7 +64,8 @@ install_with_uv() {
     quiet=--quiet
     [ ! -t 2 ] || quiet=
     # shellcheck disable=SC2086  # no word at all where it is empty
-    "$VENV/bin/uv" pip install $quiet --python "$VENV/bin/python" --require-hashes -r requirements.lock
+    "$VENV/bin/uv" pip install $quiet --compile-bytecode --python "$VENV/bin/python" --require-hashes \
+        -r requirements.lock
 }
 
 pip() {
