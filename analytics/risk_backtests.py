@@ -12,7 +12,7 @@ from numba import njit
 from numpy.typing import NDArray
 from scipy.special import bdtr, bdtrc, chdtrc
 
-from analytics.loss_distributions import LossDistribution
+from analytics.loss_scenarios import LossDistribution
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]

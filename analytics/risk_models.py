@@ -14,15 +14,14 @@ from scipy.special import ndtri
 
 from analytics.loss_distributions import (
     CornishFisher,
-    LossDistribution,
     Normal,
-    Scenarios,
     StudentT,
     normal_multiple,
     normal_shortfall,
     student_multiple,
     student_shortfall,
 )
+from analytics.loss_scenarios import LossDistribution, Scenarios
 
 Floats = NDArray[np.float64]
 

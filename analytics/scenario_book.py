@@ -13,7 +13,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from analytics.loss_distributions import ROUNDING, checked_confidence
+from analytics.loss_scenarios import ROUNDING, checked_confidence
 
 Floats = NDArray[np.float64]
 Places = NDArray[np.intp]

@@ -24,7 +24,7 @@ from analytics.covariance import (
     sample_covariance,
     square_root,
 )
-from analytics.loss_distributions import Scenarios, checked_confidence
+from analytics.loss_scenarios import Scenarios, checked_confidence
 from analytics.risk_models import CornishFisherModel, EllipticalModel, RiskModel, ScenarioModel
 
 Floats = NDArray[np.float64]

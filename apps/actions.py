@@ -10,10 +10,11 @@ from connectors.acted_live import ActedLive, heard_by
 from connectors.acted_ticks import ActedTicks
 from connectors.files.action_rows import ActionFileError, read_all_actions
 from connectors.files.lean_actions import lean_actions
+from connectors.kept_sessions import session_table
 from connectors.source import SourceError, TickSource
 from connectors.websocket.live_ticks import LiveTicks
 from domain.corporate_actions import CorporateAction
-from domain.sessions import SessionTable, session_table
+from domain.sessions import SessionTable
 
 HEARD = "heard_actions.jsonl"
 """Of a run of a venue: what it has heard of, and when."""

@@ -16,11 +16,12 @@ from config.settings import (
     universe_of,
 )
 from connectors.files.new_york import day_bounds
+from connectors.kept_sessions import session_table
 from connectors.source import Commanded, TickSource
 from domain.bar_kinds import Empty, Partial, bar_spec
 from domain.instruments import Instrument, Split, Universe
 from domain.market import SECOND
-from domain.sessions import SessionTable, session_table
+from domain.sessions import SessionTable
 from features.catalogue import columns, lines
 from features.comparison import comparison_lines
 from features.family import Feature

@@ -12,9 +12,9 @@ from apps.quote_file import DATE_NAMES, QuoteFileError, plain_rows, titles
 from apps.table_file import LONG
 from apps.written_dates import NO_TIME, has_clock, instants_of, on_days
 from apps.written_numbers import numbers_of
+from connectors.kept_sessions import session_table
 from domain.bar_kinds import BUILT_BAR, BarSpec, Empty, Partial
 from domain.market import BAR, END, SECOND
-from domain.sessions import session_table
 from operators.bar_rules import LAST_ONLY, NO_RANGE
 from operators.composed_bars import Composer, Grid, with_partial
 

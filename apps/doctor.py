@@ -21,9 +21,9 @@ from apps.run_state import examine_run
 from config.servers import read_servers
 from config.settings import Settings, SettingsError, compliance_params, read_settings
 from config.topics import read_topics
+from domain.exchange_sessions import session_table
 from domain.instruments import Universe
 from domain.market import Session
-from domain.sessions import session_table
 
 PROJECT = "institutional-trading-assistant"
 PYTHONS = ((3, 11), (3, 12))

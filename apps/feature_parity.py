@@ -22,10 +22,11 @@ from apps.run_folder import RunFolderError
 from config.settings import Settings, read_settings
 from connectors.feast.history import KEYS, feature_names, lake_features
 from connectors.files.open_source import open_sources
+from connectors.kept_sessions import session_table
 from domain.action_records import ActionRecord
 from domain.instruments import Split
 from domain.market import BAR, SECOND, MarketBatch, Session, empty_ticks
-from domain.sessions import SessionTable, session_table
+from domain.sessions import SessionTable
 from features.catalogue import columns, families_of
 from features.family import Family
 from features.reference import families_with

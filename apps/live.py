@@ -14,7 +14,6 @@ from apps.run_folder import RunFolder, RunFolderError
 from apps.running import RunOptions, Stopwatch, peak_rss_mb, run_desk, stop_on_signal
 from apps.second_feed import with_second
 from apps.sources import sources_of
-from apps.summary import summarise
 from apps.venues import is_live, live_source
 from config.settings import read_settings
 from connectors.files.lake_reference import keep_reference, kept_reference
@@ -79,6 +78,8 @@ def run_live(live: Live, out: Path) -> None:
         if stop.asked.is_set():
             typer.echo(f"stopped; the same command goes on where {out} stands", err=True)
             return
+        from apps.summary import summarise  # noqa: PLC0415  it reads an embedded journal; served workers have none
+
         folder.finish(summarise(folder.lake, folder.journal, watch.seconds(), peak_rss_mb()))
     finally:
         if venue is not None:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from analytics.loss_distributions import LossDistribution, Scenarios, checked_confidence
+from analytics.loss_scenarios import LossDistribution, Scenarios, checked_confidence
 from analytics.risk_backtests import (
     Ratio,
     christoffersen,

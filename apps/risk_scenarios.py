@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from analytics.risk_limit_rows import RiskLimits
 from analytics.stress import Holdings, Scenario, hypothetical, moves
 from apps.return_file import read_returns
-from apps.stress_figures import read_stress_tests
+from apps.stress_file import read_stress_tests
 from config.settings import Settings, SettingsError, path_of
 from domain.instruments import Universe
 from operators.risk_standing import ScenarioParams

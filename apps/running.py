@@ -31,8 +31,6 @@ from connectors.lake.sink import LakeSink
 from connectors.live_input import Live, LiveInput
 from connectors.screened_commands import ScreenedCommands
 from connectors.source import TickSource
-from connectors.sqlite.journal import Journal
-from connectors.sqlite.sink import JournalSink
 from connectors.tick_input import Pace, Stop, TickInput
 from feature_repo.declarations import declarations
 from flows import desk
@@ -122,6 +120,8 @@ def market_codec(settings: Settings, source: TickSource, made: Assembly) -> Mark
 
 def decision_edges(settings: Settings, folder: RunPaths, options: RunOptions) -> DecisionEdges:
     """Return the edges of the book."""
+    from connectors.sqlite.sink import JournalSink  # noqa: PLC0415  served workers have another journal
+
     lake = LakeSink(
         folder.lake, (BOOK,), rows_per_file=settings.base.lake.rows_per_file, durable=options.durable
     )
@@ -177,6 +177,8 @@ def said_before(journal: Path) -> Before:
     """Return which commands took effect in a run, and until when (ns UTC) it has said what it decides."""
     if not journal.exists():
         return NOTHING_BEFORE
+    from connectors.sqlite.journal import Journal  # noqa: PLC0415  served workers have another journal
+
     with Journal(journal) as kept:
         said_until = kept.last_known_at()
         return Before(tuple(kept.controls()), said_until + 1 if said_until else 0)

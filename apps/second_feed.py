@@ -7,9 +7,9 @@ from apps.sources import sources_of
 from apps.venues import is_live
 from config.settings import Settings
 from connectors.compared_ticks import ComparedTicks
+from connectors.kept_sessions import session_table
 from connectors.source import SourceError, TickSource
 from domain.market import SECOND
-from domain.sessions import session_table
 from features.agreement import AgreementRules
 
 

@@ -1,9 +1,7 @@
 """Stress of a person's own positions: scenarios, reverse stress, VaR under other markets, and liquidity."""
 
-from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,7 +18,6 @@ from analytics.liquidity import (
 from analytics.loss_distributions import normal_multiple
 from analytics.risk_models import portfolio_deviation
 from analytics.stress import (
-    FactorShocks,
     Scenario,
     breaking_scale,
     correlated,
@@ -31,27 +28,13 @@ from analytics.stress import (
 )
 from apps.position_file import Positions
 from apps.return_file import Returns
+from apps.stress_file import StressTests
 from apps.written_dates import instants_of
-from config.settings import SettingsError, path_of, yaml_values
 
 Floats = NDArray[np.float64]
-Kind = TypeVar("Kind")
 
 DRIVERS = 5
 WITHIN_DAYS = (1, 5, 20)
-SHOCKS = frozenset(FactorShocks._fields)
-OTHERS = frozenset(
-    {"volatility_multiple", "correlations", "spread_multiple", "depth_divisor", "volume_divisor"}
-)
-
-
-class StressTests(NamedTuple):
-    """What a file of scenarios holds: named ones, shocks of what is held, and other markets by name."""
-
-    scenarios: tuple[Scenario, ...]
-    shocks: FactorShocks
-    others: dict[str, Any]
-    path: Path
 
 
 class StressAsked(NamedTuple):
@@ -61,46 +44,6 @@ class StressAsked(NamedTuple):
     loss: float
     participation: float = 0.2
     confidence: float = 0.99
-
-
-def read_stress_tests(path: Path | None) -> StressTests:
-    """Read a file of scenarios, the project's own where none is given; raises SettingsError for what it cannot use."""
-    path = path or path_of(None, "stress.yaml")
-    if not path.is_file():
-        raise SettingsError(f"{path} is no file; copy config/stress.yaml and change what you need")
-    values = yaml_values(path)
-    made = []
-    for row in values.get("scenarios") or []:
-        fields = {**row, "name": str(row.get("name", ""))}
-        fields["window"] = (str(row.get("from", "")), str(row.get("to", "")))
-        fields.pop("from", None)
-        fields.pop("to", None)
-        unknown = sorted(set(fields) - set(Scenario.__dataclass_fields__))
-        if unknown or not fields.get("name"):
-            known = ", ".join(sorted({*Scenario.__dataclass_fields__, "from", "to"} - {"window"}))
-            raise SettingsError(
-                f"{path}: scenario {row.get('name', 'without a name')!r}: "
-                f"{f'unknown key {unknown[0]!r}' if unknown else 'a name is needed'}; allowed: {known}"
-            )
-        made.append(_converted(fields, Scenario, path, f"scenario {fields['name']!r}"))
-    other = dict(values.get("hypothetical") or {})
-    unknown = sorted(set(other) - SHOCKS - OTHERS)
-    if unknown:
-        raise SettingsError(
-            f"{path}: unknown key {unknown[0]!r}; allowed: {', '.join(sorted(SHOCKS | OTHERS))}"
-        )
-    shocks = {name: value for name, value in other.items() if name in SHOCKS}
-    others = {name: value for name, value in other.items() if name in OTHERS}
-    given = _converted({**FactorShocks()._asdict(), **shocks}, FactorShocks, path, "hypothetical")
-    return StressTests(tuple(made), given, others, path)
-
-
-def _converted(fields: dict[str, Any], kind: type[Kind], path: Path, place: str) -> Kind:
-    values = list(fields.values()) if issubclass(kind, tuple) else fields
-    try:
-        return msgspec.convert(values, kind)
-    except msgspec.ValidationError as error:
-        raise SettingsError(f"{path}: {place}: {str(error).lower()}") from error
 
 
 def stress_figures(

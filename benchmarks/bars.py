@@ -23,9 +23,9 @@ from numba import njit
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from connectors.kept_sessions import session_table
 from domain.bar_kinds import BarKind, bar_spec
 from domain.market import END, SECOND, MarketBatch, Ticks, complete_ticks, row_count, select
-from domain.sessions import session_table
 from operators.bars import BarParams, Bars
 from operators.built_bars import BuiltBarParams, BuiltBars
 from operators.stage import Stage

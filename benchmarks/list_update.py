@@ -25,10 +25,10 @@ from apps.list_screening import ListScreener
 from benchmarks.screening import made_up
 from benchmarks.steady_market import SteadyMarket
 from config.settings import compliance_params, read_settings
+from connectors.kept_sessions import session_table
 from domain.controls import Command, ControlsRead
 from domain.instruments import Universe
 from domain.market import SCORE, MarketBatch, Ordered, ScoreReason, select
-from domain.sessions import session_table
 from operators.best_quotes import BestQuotes, BestQuotesParams
 from operators.decisions import Decisions
 from operators.desk_state import DeskParams

@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from connectors.files.open_source import open_source
+from connectors.kept_sessions import session_table
 from connectors.source import SEQUENCES_PER_DAY
 from domain.market import SECOND, Kind, Ticks, canonical_order, complete_ticks, concatenate, row_count, select
-from domain.sessions import SessionTable, session_table
+from domain.sessions import SessionTable
 
 TUNING, HELD_OUT = "tuning", "held out"
 FAIR_SHARE = 0.1

@@ -172,7 +172,8 @@ def stress(
     from apps.cli.main import WrongUse
     from apps.position_file import read_positions
     from apps.return_file import ReturnFileError, read_returns
-    from apps.stress_figures import StressAsked, read_stress_tests, stress_figures
+    from apps.stress_figures import StressAsked, stress_figures
+    from apps.stress_file import read_stress_tests
 
     try:
         held = read_positions(positions, base_currency)

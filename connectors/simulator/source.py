@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
+from connectors.kept_sessions import session_table
 from connectors.simulator.day import simulated_day
 from connectors.simulator.faults import with_bad_rows, with_cancels, with_copies, with_halt, with_twins
 from connectors.simulator.paths import generator, instrument_path, market_path, names_of, traits_of
@@ -26,7 +27,6 @@ from connectors.source import (
 )
 from domain.instruments import Instrument, Split
 from domain.market import Chunk, Ticks, canonical_order, concatenate, row_count, select
-from domain.sessions import trading_days
 
 NEW_YORK = ZoneInfo("America/New_York")
 SPLIT_RATIO = 2
@@ -104,7 +104,8 @@ class Simulator:
         made: list[str] = []
         while len(made) < self.settings.days:
             last = day + timedelta(days=30)
-            made += trading_days("XNYS", day.isoformat(), last.isoformat())
+            month = (day.isoformat(), last.isoformat())
+            made += session_table("XNYS", *month).trading_days(*month)
             day = last + timedelta(days=1)
         return tuple(made[: self.settings.days])
 

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from skfolio.measures import cvar, value_at_risk
 
-from analytics.loss_distributions import CornishFisher, Normal, Scenarios, StudentT, cornish_fisher_valid
+from analytics.loss_distributions import CornishFisher, Normal, StudentT, cornish_fisher_valid
+from analytics.loss_scenarios import Scenarios
 from tests.analytics.plain_figures import NO_PANELS, PANELS, stock_returns
 
 ONE_TO_250 = np.arange(1.0, 251.0)

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from analytics.loss_distributions import Normal, Scenarios
+from analytics.loss_distributions import Normal
+from analytics.loss_scenarios import Scenarios
 from analytics.risk_backtests import (
     MULTIPLIERS_1996,
     Ratio,

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analytics.loss_distributions import Scenarios
+from analytics.loss_scenarios import Scenarios
 from analytics.scenario_book import CHANGES_MAX, ScenarioBook, measured_once
 
 CHANGE = st.tuples(st.integers(0, 7), st.floats(-1e7, 1e7))

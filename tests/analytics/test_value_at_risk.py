@@ -8,7 +8,8 @@ from scipy.stats import kurtosis, skew
 
 from analytics.covariance import ewma_covariance, ewma_variances, positive_semidefinite, square_root
 from analytics.garch import fit_garch, garch_variances
-from analytics.loss_distributions import CornishFisher, Scenarios
+from analytics.loss_distributions import CornishFisher
+from analytics.loss_scenarios import Scenarios
 from analytics.risk_models import CornishFisherModel, EllipticalModel
 from analytics.value_at_risk import (
     Copula,

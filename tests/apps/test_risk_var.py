@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from analytics.loss_distributions import Scenarios
+from analytics.loss_scenarios import Scenarios
 from apps.cli.main import WrongUse, _register, app
 
 DATES = np.arange("2020-01-01", "2021-05-15", dtype="datetime64[D]")[:500]

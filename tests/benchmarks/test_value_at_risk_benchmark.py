@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from analytics.loss_distributions import Scenarios
+from analytics.loss_scenarios import Scenarios
 from benchmarks.value_at_risk import ES, VAR, Market, dotted, priced, tail
 
 ROOT = Path(__file__).resolve().parents[2]

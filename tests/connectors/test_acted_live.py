@@ -5,13 +5,13 @@ import numpy as np
 import pytest
 
 from connectors.acted_live import ActedLive, Heard, heard_by
+from connectors.kept_sessions import session_table
 from connectors.live_input import LiveInput
 from connectors.source import SourceError
 from connectors.tick_input import Stop
 from connectors.websocket.live_ticks import Moment
 from domain.corporate_actions import ActionKind, CorporateAction
 from domain.market import END, SECOND, Chunk, complete_ticks, empty_ticks, row_count
-from domain.sessions import session_table
 
 DAYS = ("2024-03-07", "2024-03-08", "2024-03-09")
 EX_ON = 19_790  # 2024-03-08, which begins at 00:00 UTC round the clock

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from connectors.acted_ticks import ActedTicks
+from connectors.kept_sessions import session_table
 from domain.corporate_actions import ActionKind, CorporateAction
 from domain.instruments import Instrument
 from domain.market import SECOND, Chunk, complete_ticks
-from domain.sessions import session_table
 
 DAYS = ("2022-06-07", "2022-06-08", "2022-06-09")
 TABLE = session_table("XNYS", DAYS[0], DAYS[-1])

@@ -5,11 +5,11 @@ import pytest
 
 from connectors.compared_ticks import ComparedTicks
 from connectors.files.new_york import day_bounds
+from connectors.kept_sessions import session_table
 from connectors.source import SourceError
 from connectors.tick_input import Stop, TickInput
 from domain.health import HealthState
 from domain.market import ELIGIBLE, SECOND, Chunk, Kind, complete_ticks, concatenate, row_count, select
-from domain.sessions import session_table
 from features.agreement import AgreementRules
 
 DAY, NEXT = "2024-03-07", "2024-03-08"

@@ -8,8 +8,8 @@ import numpy as np
 import polars as pl
 import pytest
 
+from domain.exchange_sessions import session_table
 from domain.market import Session
-from domain.sessions import session_table
 
 CALENDARS = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "calendars"
 

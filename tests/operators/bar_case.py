@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from connectors.kept_sessions import session_table
 from domain.market import (
     BAR,
     DAY_SECONDS,
@@ -14,7 +15,6 @@ from domain.market import (
     row_count,
     select,
 )
-from domain.sessions import session_table
 from operators.bars import BarParams, Bars
 from tests.operators.bar_oracle import Bar, BarOracle, Measures
 from tests.operators.tick_samples import batches

@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from config.settings import compliance_params, read_settings
+from connectors.kept_sessions import session_table
 from domain.instruments import Instrument, Split, Universe
 from domain.market import SCORE, SECOND, Ordered, ScoreReason, Ticks, select
-from domain.sessions import session_table
 from flows.stages import streams as streams_of
 from operators.best_quotes import BestQuotes, BestQuotesParams
 from operators.decision_records import Decided

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from connectors.kept_sessions import session_table
 from domain.bar_kinds import BUILT_BAR, Empty, bar_spec
 from domain.health import in_order
 from domain.market import (
@@ -24,7 +25,6 @@ from domain.market import (
     select,
 )
 from domain.national_best import NATIONAL_BEST
-from domain.sessions import session_table
 from features.catalogue import columns, default_families, families_of
 from features.family import Family
 from features.quality import RowRules

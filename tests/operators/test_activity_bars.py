@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from connectors.kept_sessions import session_table
 from domain.bar_kinds import BUILT_BAR, Mark, Partial, bar_spec
 from domain.market import END, SECOND, MarketBatch, Ticks, row_count, select
-from domain.sessions import session_table
 from operators.best_quotes import BestQuotes, BestQuotesParams
 from operators.built_bars import BuiltBarParams, BuiltBars
 from operators.stage import pack, unpack

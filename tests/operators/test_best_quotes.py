@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from connectors.kept_sessions import session_table
 from domain.market import Kind, MarketBatch, Ticks, complete_ticks, row_count, select
-from domain.sessions import SessionTable, session_table
+from domain.sessions import SessionTable
 from operators.best_quotes import BestQuotes, BestQuotesParams
 from tests.operators.tick_samples import batches, random_ticks
 

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
+from connectors.kept_sessions import session_table
 from domain.action_records import Step
 from domain.bar_kinds import BarKind, Empty, Mark, bar_spec
 from domain.market import END, SECOND, MarketBatch, complete_ticks, empty_ticks
-from domain.sessions import session_table
 from operators.activity_bars import ActivityState, adjust
 from operators.activity_kernel import OPEN as OPEN_BARS
 from operators.built_bars import BuiltBarParams, BuiltBars

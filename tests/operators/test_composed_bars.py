@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from connectors.kept_sessions import session_table
 from domain.bar_kinds import BUILT_BAR, Empty, Mark, Partial, bar_spec
 from domain.market import END, SECOND, MarketBatch, Session, complete_ticks, select
-from domain.sessions import session_table
 from operators.bars import BarParams, Bars
 from operators.built_bars import BuiltBarParams, BuiltBars
 from tests.operators.composed_oracle import final_bars, measures_of, with_carried

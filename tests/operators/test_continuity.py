@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from connectors.kept_sessions import session_table
 from domain.market import BAR, SECOND
-from domain.sessions import session_table
 from features.catalogue import default_families, families_of
 from features.continuity import Factor, continuous, factors_at
 from operators.feature_rows import FeatureParams, FeatureStage, adjust

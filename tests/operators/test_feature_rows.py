@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from connectors.kept_sessions import session_table
 from domain.instruments import Split
 from domain.market import BAR, END, QUOTE_BAR, SECOND, MarketBatch, Session, empty_ticks
-from domain.sessions import SessionTable, session_table
+from domain.sessions import SessionTable
 from features.catalogue import columns, default_families, families_of
 from features.indicators.live import indicator_family
 from operators.feature_rows import FeatureParams, FeatureStage, RevisionTooOld

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from connectors.files.open_source import open_source
+from connectors.kept_sessions import session_table
 from connectors.lake.codec import MarketCodec
 from domain.instruments import Instrument, Universe
 from domain.market import Kind, Session, Ticks, complete_ticks, concatenate, row_count
-from domain.sessions import session_table
 from operators.best_quotes import BestQuotes, BestQuotesParams
 from operators.stage import pack, unpack
 from tests.operators.tick_samples import batches, random_ticks

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from connectors.kept_sessions import session_table
 from domain.instruments import Split
 from domain.market import (
     END,
@@ -22,7 +23,6 @@ from domain.market import (
     row_count,
     select,
 )
-from domain.sessions import session_table
 from operators.normalise import REASONS, Normalise, NormaliseParams
 from tests.operators.tick_samples import batches, random_ticks
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from connectors.kept_sessions import session_table
 from domain.health import HealthState, market_health
 from domain.market import END, SECOND, Condition, Kind, Malformed, MarketBatch, Quality, complete_ticks
-from domain.sessions import session_table
 from features.quality import RowRules
 from operators.quality import HealthRules, QualityParams
 from operators.quality import Quality as QualityStage

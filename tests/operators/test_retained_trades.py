@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import operators.retained_trades
+from connectors.kept_sessions import session_table
 from domain.market import SECOND
-from domain.sessions import session_table
 from operators.bars import BarParams, Bars
 from operators.retained_trades import RetainedTrades, take_back
 from tests.operators.tick_samples import batches, random_ticks

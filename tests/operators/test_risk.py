@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from analytics.attribution import Leg
-from analytics.loss_distributions import Scenarios
+from analytics.loss_scenarios import Scenarios
 from analytics.risk_limit_rows import RiskLimits
 from domain.instruments import Instrument, Universe
 from domain.market import END, MINUTE

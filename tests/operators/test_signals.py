@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 import operators.strategy
+from connectors.kept_sessions import session_table
 from domain.market import BAR, SCORE, SECOND, FeatureRows, MarketBatch, ScoreReason, Session, empty_ticks
-from domain.sessions import SessionTable, session_table
+from domain.sessions import SessionTable
 from operators.signals import SignalParams, Signals
 from operators.strategy import Opinion, Strategy
 from tests.operators.bits import bits

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from connectors.files.open_source import open_source
+from connectors.kept_sessions import session_table
 from connectors.simulator.faults import FAULTS
 from connectors.source import TickSource
 from domain.market import END, Condition, Kind, MarketBatch, Ticks, row_count, select
-from domain.sessions import session_table
 from operators.normalise import Normalise, NormaliseParams
 from tests.connectors.files.reading import assert_same, column, index_of, read_whole, split_and_joined
 
