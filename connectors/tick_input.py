@@ -26,7 +26,8 @@ PAST = datetime(2000, 1, 1, tzinfo=UTC)
 EMPTY_POLLS_MAX = 8
 WAIT_SECONDS_MAX = 0.001
 HEARTBEAT_NANOSECONDS = 10_000_000
-FAST_HEARTBEAT_NANOSECONDS = 50_000_000
+FAST_WAIT_SECONDS_MAX = 0.005
+FAST_HEARTBEAT_NANOSECONDS = 100_000_000
 """Of the clock, where event time runs faster: ten milliseconds of event time would be gone with each poll."""
 
 
@@ -185,7 +186,9 @@ class TickPartition(StatefulSourcePartition[tuple[str, MarketBatch], Position]):
         """Say how far the shard is although it has nothing: it may be what the others wait for."""
         beat = HEARTBEAT_NANOSECONDS if speed <= 1.0 else int(FAST_HEARTBEAT_NANOSECONDS * speed)
         if now_at < self._position.watermark + beat:
-            return self._wait(until_due / speed / 1e9)
+            return self._wait(
+                until_due / speed / 1e9, WAIT_SECONDS_MAX if speed <= 1.0 else FAST_WAIT_SECONDS_MAX
+            )
         segment, (ticks, malformed, health, actions) = self._held[0]
         said = bisect_right(health, now_at, key=_known_at)
         told = bisect_right(actions, now_at, key=_known_at)
@@ -204,11 +207,11 @@ class TickPartition(StatefulSourcePartition[tuple[str, MarketBatch], Position]):
         now = self._position
         return now if now.segment == segment else Position(segment, watermark=now.watermark)
 
-    def _wait(self, seconds: float) -> list[tuple[str, MarketBatch]]:
-        """Answer with nothing; after a few such answers, sleep until something may be due, a millisecond at most."""
+    def _wait(self, seconds: float, at_most: float = WAIT_SECONDS_MAX) -> list[tuple[str, MarketBatch]]:
+        """Answer with nothing; after a few such answers, sleep until something may be due, `at_most` seconds."""
         self._empty_polls += 1
         if self._empty_polls > EMPTY_POLLS_MAX:
-            sleep(min(seconds, WAIT_SECONDS_MAX))
+            sleep(min(seconds, at_most))
         return []
 
     def _take(self, rows: int, waited: int = 0, reached_at: int = -1) -> list[tuple[str, MarketBatch]]:

@@ -19,6 +19,7 @@ REASONS_MAX = 200
 OTHER = "other"
 
 HealthState = dict[str, Any]
+NOTHING = pa.array([], pa.string())
 
 
 class HealthMeter:
@@ -33,9 +34,16 @@ class HealthMeter:
     def rows(self, topic: str, known_at: NDArray[np.int64]) -> pa.StringArray:
         """Take in the instants at which rows became known (ns UTC, in order); return the seconds that are over."""
         if not len(known_at):
-            return pa.array([], pa.string())
+            return NOTHING
+        first, last = int(known_at[0]) // SECOND, int(known_at[-1]) // SECOND
+        second, count = self._seconds.get(topic, (first, 0))
+        if last <= second:
+            self._seconds[topic] = second, count + len(known_at)
+            return NOTHING
+        if second < first == last:
+            self._seconds[topic] = last, len(known_at)
+            return self._row_lines(topic, [(second, count)])
         seconds, counts = np.unique(known_at // SECOND, return_counts=True)
-        second, count = self._seconds.get(topic, (int(seconds[0]), 0))
         later = seconds > second
         count += int(counts[~later].sum())
         whole = [(second, count), *zip(seconds[later].tolist(), counts[later].tolist(), strict=True)]
@@ -46,7 +54,7 @@ class HealthMeter:
         """Return the seconds that are not over yet, because no more will come."""
         made = [self._row_lines(topic, [last]) for topic, last in sorted(self._seconds.items())]
         self._seconds.clear()
-        return pa.concat_arrays([pa.array([], pa.string()), *made])
+        return pa.concat_arrays([NOTHING, *made])
 
     def _row_lines(self, topic: str, counted: list[tuple[int, int]]) -> pa.StringArray:
         series = f"health,shard={self._shard},topic={escaped(topic)}"

@@ -22,8 +22,10 @@ from connectors.patience import Patience
 
 FETCH_MESSAGES = 512
 HELD_MESSAGES = 4 * FETCH_MESSAGES
-IDLE_POLLS = 8
+IDLE_POLLS = 2
 IDLE_WAIT_SECONDS = 0.001
+REST_SECONDS = 0.005
+"""After how long without a message, to any reader of this process, a poll waits as long again."""
 LOOK_SECONDS = 1.0
 
 
@@ -106,7 +108,7 @@ class SharedReader:
             self._seeker.close()
 
     def poll(self, place: Place, at: int) -> list[Message | Reached]:
-        """Return what has come for a place that stands at an offset; waits a millisecond at the most.
+        """Return what has come for a place that stands at an offset; waits a few milliseconds at the most.
 
         Raises OffsetGone, KafkaRefused.
         """
@@ -134,7 +136,9 @@ class SharedReader:
 
     def _fetch(self, place: Place, at: int) -> None:
         idle = self._empty_polls > IDLE_POLLS * len(self._waiting)
-        first = self._consumer.poll(IDLE_WAIT_SECONDS) if idle and not self._held else None
+        rests = READING.polled_at - READING.came_at > REST_SECONDS
+        seconds = REST_SECONDS if rests else IDLE_WAIT_SECONDS
+        first = self._consumer.poll(seconds) if idle and not self._held else None
         messages = [] if first is None else [first]
         messages += self._consumer.consume(FETCH_MESSAGES, 0)
         self._empty_polls = 0 if messages else self._empty_polls + 1

@@ -8,7 +8,8 @@ that is away is waited for.
 
     ticks = op.input("ticks", flow, KafkaSource(cluster, ("raw.trades",), (0, 1), KafkaCodec(), stop=END))
 
-While messages come, polls do not wait; after some empty ones a poll waits up to a millisecond.
+While messages come, polls do not wait; after some empty ones a poll waits up to a millisecond, and up to five where
+nothing has come to any source of the process for as long.
 """
 
 import threading
