@@ -33,6 +33,8 @@ from connectors.source import SourceError
 CONTROL = "/_control"
 HEARTBEAT_SECONDS = 1.0
 SETTLE_SECONDS = 0.05
+CLOSE_SECONDS = 0.5
+"""How long a client may take to let go of a connection that ends; one that keeps it for later requests never does."""
 OUTBOX_MESSAGES = 256
 RETRY_AFTER_SECONDS = 1
 MESSAGE_BYTES_MAX = 2**20
@@ -104,7 +106,11 @@ class ReplayVenue:
 
     async def serve(self, host: str, port: int, ready: Callable[[int], None], stop: asyncio.Event) -> None:
         """Serve until `stop` is set; `ready` is told the port. Raises OSError where the port is taken."""
-        options: dict[str, Any] = {"process_request": self._requested, "max_size": MESSAGE_BYTES_MAX}
+        options: dict[str, Any] = {
+            "process_request": self._requested,
+            "max_size": MESSAGE_BYTES_MAX,
+            "close_timeout": CLOSE_SECONDS,
+        }
         async with serve(self._visit, host, port, compression=None, **options) as server:
             ready(next(iter(server.sockets)).getsockname()[1])
             tasks = [asyncio.create_task(work) for work in (self._play(), self._beat(), _ended(stop))]

@@ -4,7 +4,7 @@ import pytest
 
 from tests.served.online_database import DATABASES, LEASE, OURS, client_of, let_go, taken
 
-pytestmark = pytest.mark.served
+pytestmark = [pytest.mark.served, pytest.mark.xdist_group("served_desk")]
 
 
 @pytest.fixture
@@ -59,8 +59,8 @@ def test_what_another_desk_has_meanwhile_is_not_emptied(redis, own, take):
 def test_a_database_with_keys_of_somebody_else_is_not_taken(redis, own, take):
     place = take(f"{own}-place")
     with client_of(redis, place) as client:
-        client.delete(LEASE, OURS)
-        client.set("value", "of somebody else")
+        with client.pipeline() as at_once:
+            at_once.delete(LEASE, OURS).set("value", "of somebody else").execute()
         try:
             other = take(f"{own}-other")
             value = client.get("value")

@@ -17,15 +17,13 @@ from tests.connectors.deadline import until
 from tests.connectors.lake.test_lake_s3 import ROWS, assert_same, batch, files, positions, written_whole
 from tests.connectors.own_server import OwnServer, absent
 from tests.lake_objects import marks, mirrored
-from tests.ports import free_port
+from tests.ports import SEAWEEDFS, free_port
 from tests.small_disk import disk, filled
 
 pytestmark = pytest.mark.served
 
 CODEC = MarketCodec(UNIVERSE, "test")
 KILOBYTES = 300_000
-PORT_MAX = 2**16 - 10_100
-"""SeaweedFS listens on a port 10,008 after its own, too."""
 
 
 @pytest.fixture
@@ -34,7 +32,7 @@ def small_store(tmp_path):
     if not OwnServer.is_installed("seaweedfs-4.48/bin/weed"):
         absent("SeaweedFS is not installed; `ita stack up s3` installs it")
     keys = {"ITA_S3__ACCESS_KEY": secrets.token_hex(8), "ITA_S3__SECRET_KEY": secrets.token_hex(16)}
-    server = OwnServer("s3", tmp_path / "s3", keys, until(lambda: (port := free_port()) < PORT_MAX and port))
+    server = OwnServer("s3", tmp_path / "s3", keys, free_port(*SEAWEEDFS))
     bucket = Bucket(f"http://127.0.0.1:{server.port}", "lake", *map(keys.__getitem__, keys))
     with disk(tmp_path / "s3", KILOBYTES):
         try:

@@ -1,6 +1,7 @@
 """The trades of a venue's past over REST, against those that its websocket sent in the same session."""
 
 import importlib
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -21,6 +22,8 @@ from tests.connectors.websocket.replaying import replayed, session_of
 
 TELLING = [name for name, venue in VENUES.items() if venue.history is not None]
 SILENT = [name for name, venue in VENUES.items() if venue.history is None]
+REQUESTS_PER_SECOND = 1_000.0
+"""The replay venue takes as many; how a venue's own pace is kept is for the tests of waiting."""
 
 
 def names_of(venue, symbols):
@@ -72,7 +75,8 @@ def test_a_day_of_the_past_is_what_the_websocket_sent_of_it_in_pages_of_any_size
 
     with replayed(files) as replay:
         day = day_of(expected)
-        source = RestTicks(VENUES[venue], replay.rest, names_of(venue, symbols), day, day)
+        hurried = replace(VENUES[venue], requests_per_second=REQUESTS_PER_SECOND)
+        source = RestTicks(hurried, replay.rest, names_of(venue, symbols), day, day)
         ticks = read(source)
 
     assert len(expected) > 0
