@@ -14,7 +14,7 @@ class Backlog:
 
     def __init__(self, batches_max: int = 64) -> None:
         self.batches_max, self.batches, self.is_over = batches_max, 0, False
-        self.stands_at = self.known_until = 0
+        self.stands_at = self.known_until = self._empty_at = 0
 
     def is_full(self) -> bool:
         """Say whether no more batches should be brought for now."""
@@ -23,7 +23,10 @@ class Backlog:
     def is_behind(self, wall_at: int, allowed: int, *, was: bool) -> bool:
         """Say whether batches of now have waited for longer than is allowed (ns) at an instant of the wall clock.
 
-        Where it `was` behind it is so until it has caught up, however old its batches have become by then.
+        A batch that comes after a long silence has not waited, old as the last one is. Where it `was` behind it is so
+        until it has caught up, however old its batches have become by then. It has to be asked often.
         """
-        is_late = self.batches > 0 and wall_at - self.stands_at > allowed
+        if not self.batches:
+            self._empty_at = wall_at
+        is_late = self.batches > 0 and wall_at - max(self.stands_at, self._empty_at) > allowed
         return is_late and (was or wall_at - self.known_until <= LIVE)

@@ -124,3 +124,17 @@ def test_a_desk_is_behind_where_batches_of_now_wait_for_too_long(batches, stands
     backlog.batches, backlog.stands_at, backlog.known_until = batches, wall_at - stands, wall_at - known
 
     assert backlog.is_behind(wall_at, 5 * SECOND, was=was) is behind
+
+
+def test_a_batch_after_a_long_silence_is_behind_once_it_has_itself_waited_for_too_long():
+    backlog, wall_at = Backlog(), 10**18
+    backlog.stands_at = backlog.known_until = wall_at - 60 * SECOND
+    silent = backlog.is_behind(wall_at, 5 * SECOND, was=False)
+
+    backlog.batches, backlog.known_until = 1, wall_at
+    later = [
+        backlog.is_behind(wall_at + after, 5 * SECOND, was=False) for after in (1, 5 * SECOND, 5 * SECOND + 1)
+    ]
+
+    assert not silent
+    assert later == [False, False, True]

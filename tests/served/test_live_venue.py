@@ -1,8 +1,6 @@
 """A venue read by the market data workers of the served desk, each its own instruments, against the replay venue."""
 
 import importlib
-import signal
-import time
 from collections import Counter
 
 import pytest
@@ -12,7 +10,6 @@ from connectors.recordings.session_lines import Traffic, session_lines
 from connectors.websocket.feed import Feed
 from domain.market import Kind
 from tests.connectors.websocket.replaying import replayed, session_of
-from tests.served.commanding import PATIENCE_SECONDS, wait_for
 from tests.served.desk import ServedDesk, initialised
 
 pytestmark = [pytest.mark.served, pytest.mark.slow, pytest.mark.xdist_group("served_desk")]
@@ -96,35 +93,3 @@ def test_each_worker_asks_for_its_own_instruments_and_what_it_received_is_on_the
     shared = {topic for topic in set(made) & set(again) if topic.startswith("market.")} - {"market.health"}
     assert {"market.trades", "market.quotes"} <= shared
     assert {topic: made[topic] for topic in shared} == {topic: again[topic] for topic in shared}
-
-
-def controls_of(desk):
-    rows = desk.kafka_rows("risk.controls", (0,))
-    return list(rows.sort("known_at").select("kind", "scope").iter_rows()) if rows.height else []
-
-
-def wait_until_said(desk, kind, known):
-    """Wait until more than `known` controls are told of and the last is of a kind; return how many there are."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while len(controls := controls_of(desk)) <= known or controls[-1][0] != kind:
-        assert time.monotonic() < deadline, controls
-        time.sleep(0.3)
-    return len(controls)
-
-
-@pytest.mark.parametrize("venue", ["binance"], indirect=True)
-def test_an_execution_worker_that_falls_silent_makes_the_venue_stale_until_it_speaks_again(desk):
-    desk.start_all()
-    wait_for(desk, "raw.quotes")
-    before = len(controls_of(desk))
-    execution = desk.workers["execution"]
-
-    execution.send_signal(signal.SIGSTOP)
-    stale = wait_until_said(desk, "stale", before)
-    execution.send_signal(signal.SIGCONT)
-    wait_until_said(desk, "fresh", stale)
-    desk.wait(420)
-
-    told = controls_of(desk)
-    assert {scope for _, scope in told} == {"venue"}
-    assert [kind for kind, _ in told] == ["stale", "fresh"] * (len(told) // 2)
