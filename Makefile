@@ -3,8 +3,7 @@
 SHELL := /bin/sh
 BIN := .venv/bin
 STAMP := .venv/.installed
-# One more than there are processors, since many tests wait; at most four.
-PARALLEL := -n $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1); echo $$((n < 3 ? n + 1 : 4))) --dist loadgroup
+PARALLEL := -n auto --maxprocesses 4 --dist loadgroup
 COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --fork-strategy fewest --no-header \
 	--no-emit-index-url --no-emit-find-links
 
