@@ -6,16 +6,14 @@ event time in ns) and `version`, since Feast's SQLite store keeps whole seconds 
 """
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from domain.market import BAR, FeatureRows
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 INSTRUMENT = "instrument"
 EVENT_TIMESTAMP = "event_timestamp"
@@ -90,13 +88,11 @@ def push_frame(
     values: NDArray[np.float64],
     instruments: Sequence[str],
     features: Sequence[str],
-) -> "pd.DataFrame":
+) -> pd.DataFrame:
     """Return rows as Feast's `write_to_online_store` takes them; `values` has shape (rows, features).
 
     Timestamps are cut to microseconds, the finest that Feast carries.
     """
-    import pandas as pd  # noqa: PLC0415  with Feast, when it is needed
-
     names = np.array(instruments, object)
     columns: dict[str, Any] = {INSTRUMENT: names[keys["instrument"]]}
     for name, source in ((EVENT_TIMESTAMP, "event_at"), (CREATED, "known_at")):
