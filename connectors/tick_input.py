@@ -62,6 +62,16 @@ class Pace:
         if not self.speed > 0:
             raise ValueError(f"speed is above 0; {self.speed} was given")
 
+    @property
+    def heartbeat(self) -> int:
+        """Return after how much event time (ns) a shard without data says how far it is."""
+        return HEARTBEAT_NANOSECONDS if self.speed <= 1.0 else int(FAST_HEARTBEAT_NANOSECONDS * self.speed)
+
+    @property
+    def wait_seconds_max(self) -> float:
+        """Return for how long a poll that finds nothing may sleep."""
+        return WAIT_SECONDS_MAX if self.speed <= 1.0 else FAST_WAIT_SECONDS_MAX
+
 
 class Decoder:
     """Reads a source's segments on a thread of its own, at most a few chunks ahead."""
@@ -176,19 +186,16 @@ class TickPartition(StatefulSourcePartition[tuple[str, MarketBatch], Position]):
         now_at = event_at + int((pace.clock() - begun) * pace.speed)
         due = int(np.searchsorted(known_at, now_at, side="right"))
         if due == 0:
-            return self._heartbeat(now_at, int(known_at[0]) - now_at, pace.speed)
+            return self._heartbeat(now_at, int(known_at[0]) - now_at, pace)
         self._empty_polls = 0
         waited = int((now_at - int(known_at[0])) / pace.speed)
         rows = min(due, self._settings.batch_rows)
         return self._take(rows, waited, now_at + 1 if rows == due < len(known_at) else -1)
 
-    def _heartbeat(self, now_at: int, until_due: int, speed: float) -> list[tuple[str, MarketBatch]]:
+    def _heartbeat(self, now_at: int, until_due: int, pace: Pace) -> list[tuple[str, MarketBatch]]:
         """Say how far the shard is although it has nothing: it may be what the others wait for."""
-        beat = HEARTBEAT_NANOSECONDS if speed <= 1.0 else int(FAST_HEARTBEAT_NANOSECONDS * speed)
-        if now_at < self._position.watermark + beat:
-            return self._wait(
-                until_due / speed / 1e9, WAIT_SECONDS_MAX if speed <= 1.0 else FAST_WAIT_SECONDS_MAX
-            )
+        if now_at < self._position.watermark + pace.heartbeat:
+            return self._wait(min(until_due / pace.speed / 1e9, pace.wait_seconds_max))
         segment, (ticks, malformed, health, actions) = self._held[0]
         said = bisect_right(health, now_at, key=_known_at)
         told = bisect_right(actions, now_at, key=_known_at)
@@ -207,11 +214,11 @@ class TickPartition(StatefulSourcePartition[tuple[str, MarketBatch], Position]):
         now = self._position
         return now if now.segment == segment else Position(segment, watermark=now.watermark)
 
-    def _wait(self, seconds: float, at_most: float = WAIT_SECONDS_MAX) -> list[tuple[str, MarketBatch]]:
-        """Answer with nothing; after a few such answers, sleep until something may be due, `at_most` seconds."""
+    def _wait(self, seconds: float) -> list[tuple[str, MarketBatch]]:
+        """Answer with nothing; after a few such answers, sleep for so long."""
         self._empty_polls += 1
         if self._empty_polls > EMPTY_POLLS_MAX:
-            sleep(min(seconds, at_most))
+            sleep(seconds)
         return []
 
     def _take(self, rows: int, waited: int = 0, reached_at: int = -1) -> list[tuple[str, MarketBatch]]:
